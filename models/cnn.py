@@ -1,0 +1,37 @@
+"""TextCNN: convolutions of several widths, the maximum of each over time (Kim 2014, arXiv:1408.5882)."""
+from typing import Any, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from models import layers
+from models.layers import Dropout, Weights
+
+
+def weights(rng: np.random.RandomState, vocabulary: int, classes: int, settings: Mapping[str, Any]) -> Weights:
+    """Initial values; ``settings`` is config/cnn.yaml."""
+    size, filters, widths = settings["embedding"], settings["filters"], settings["widths"]
+    w = layers.embedding(rng, vocabulary, size)
+    for width in widths:
+        w["convolution{}/kernel".format(width)] = layers.glorot(rng, width, size, filters)
+        w["convolution{}/bias".format(width)] = np.zeros(filters, np.float32)
+    w.update(layers.dense(rng, "output", filters * len(widths), classes))
+    return w
+
+
+def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
+    """Ids ``[batch, columns]``, 0 is padding, to logits ``[batch, classes]``."""
+    names = sorted(name[:-len("/kernel")] for name in w if name.startswith("convolution") and name.endswith("/kernel"))
+    widths = [int(w[name + "/kernel"].shape[0]) for name in names]
+    # Every width needs one window at least: a maximum over none is NaN on older engines.
+    ids = tf.pad(ids, [[0, 0], [0, tf.maximum(0, max(widths) - tf.shape(ids)[1])]])
+    length, x = layers.lengths(ids), tf.gather(w["embedding"], ids)
+    pooled = [_pooled(w, name, width, x, length) for name, width in zip(names, widths)]
+    return layers.linear(w, "output", dropout(tf.concat(pooled, 1)))
+
+
+def _pooled(w: Weights, name: str, width: int, x: Any, length: Any) -> Any:
+    windows = tf.nn.relu(tf.nn.conv1d(x, w[name + "/kernel"], 1, "VALID") + w[name + "/bias"])
+    # A window that reaches into the padding depends on the batch, so only whole ones count (and the first).
+    whole = tf.maximum(length - (width - 1), 1)
+    return tf.reduce_max(windows * layers.mask(whole, tf.shape(windows)[1]), 1)

@@ -1,0 +1,37 @@
+"""RCNN: each word with its left and right context, a tanh layer, the maximum over time (Lai et al., AAAI 2015).
+
+The contexts come from an LSTM in each direction, as in the authors' later work and every current
+implementation; the paper's own recurrence is a plain one.
+"""
+from typing import Any, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from models import layers
+from models.layers import Dropout, Weights
+
+
+def weights(rng: np.random.RandomState, vocabulary: int, classes: int, settings: Mapping[str, Any]) -> Weights:
+    """Initial values; ``settings`` is config/rcnn.yaml."""
+    size, units, hidden = settings["embedding"], settings["units"], settings["hidden"]
+    w = layers.embedding(rng, vocabulary, size)
+    w.update(layers.lstm_weights(rng, size, units))
+    w.update(layers.dense(rng, "hidden", units + size + units, hidden))
+    w.update(layers.dense(rng, "output", hidden, classes))
+    return w
+
+
+def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
+    """Ids ``[batch, columns]``, 0 is padding, to logits ``[batch, classes]``."""
+    length = layers.lengths(ids)
+    x = tf.gather(w["embedding"], tf.transpose(ids))
+    forward, backward = layers.bidirectional_lstm(w, x, length)
+    # The context of a word is what stands before and after it, without the word (equations 1 and 2).
+    nothing = tf.zeros_like(forward[:1])
+    inside = tf.transpose(layers.mask(length, tf.shape(ids)[1]), [1, 0, 2])
+    left = tf.concat([nothing, forward[:-1]], 0)
+    right = tf.concat([backward[1:] * inside[1:], nothing], 0)
+    hidden = tf.tanh(layers.linear(w, "hidden", tf.concat([left, x, right], 2)))
+    pooled = tf.reduce_max(hidden * inside - (1.0 - inside), 0)
+    return layers.linear(w, "output", dropout(pooled))

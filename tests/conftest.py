@@ -1,0 +1,52 @@
+"""A small job, run once, whose packages most tests ask."""
+import random
+from pathlib import Path
+from typing import Dict
+
+import pytest
+
+import train
+
+TOPICS = {
+    "food": "soup bread rice noodles dinner cook sweet salty kitchen 好吃 米饭",
+    "sport": "match goal team player score win league coach ball 比赛 球队",
+    "体育 news": "stadium crowd ticket 体育 新闻 记者 赛场 观众",
+}
+COMMON = "the a of in today very it is was and this that one more 的 是 在".split()
+
+
+def write_rows(path: Path, rows: int, seed: int) -> Path:
+    """A TSV of made-up texts in three classes that a linear model tells apart."""
+    rng = random.Random(seed)
+    lines = []
+    for i in range(rows):
+        label = sorted(TOPICS)[i % len(TOPICS)]
+        words = rng.choices(TOPICS[label].split(), k=rng.randint(1, 4)) + rng.choices(COMMON, k=rng.randint(0, 12))
+        rng.shuffle(words)
+        lines.append("{}\t{} {}\n".format(label, " ".join(words), i))
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train.tsv, dev.tsv and test.tsv."""
+    folder = tmp_path_factory.mktemp("data")
+    for seed, (part, rows) in enumerate([("train", 240), ("dev", 60), ("test", 60)]):
+        write_rows(folder / (part + ".tsv"), rows, seed)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The --train_url of a finished job with all models."""
+    out = tmp_path_factory.mktemp("run")
+    assert train.main(["--data_url", str(small_data), "--train_url", str(out), "--epochs", "3", "--min_count", "1",
+                       "--max_length", "50"]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def packages(small_run: Path) -> Dict[str, Path]:
+    """Each model's package of that job."""
+    return {path.parent.name: path for path in sorted(small_run.glob("*/model"))}

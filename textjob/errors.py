@@ -1,0 +1,64 @@
+"""What can go wrong in a way that a user can mend, and the exit code of each.
+
+::
+
+    JobError                 1   something failed that nobody foresaw a remedy for
+    ├── UsageError           2   a flag, a setting or a config file is wrong
+    ├── DataError            3   the data cannot be read, or cannot be learnt from
+    ├── RefusedError         4   the output folder holds other work; nothing was touched
+    └── PackageError         5   a package is damaged, or does not keep the contract
+
+Every message says what was found, what was expected and what to do next.
+``run`` is the one place where an error becomes a sentence and an exit code.
+"""
+import sys
+from difflib import get_close_matches
+from typing import Callable, Iterable
+
+
+class JobError(Exception):
+    """The root: a sentence for the user, and the process's exit code."""
+
+    exit_code = 1
+
+
+class UsageError(JobError):
+    """A flag, a setting or a config file is wrong."""
+
+    exit_code = 2
+
+
+class DataError(JobError):
+    """The data cannot be read, or cannot be learnt from."""
+
+    exit_code = 3
+
+
+class RefusedError(JobError):
+    """The output folder holds other work; nothing was touched."""
+
+    exit_code = 4
+
+
+class PackageError(JobError):
+    """A package is damaged, or does not keep the contract."""
+
+    exit_code = 5
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """``"; did you mean 'epochs'?"`` where a valid name is near, else ``""``."""
+    close = get_close_matches(name, list(valid), n=1, cutoff=0.7)
+    return "; did you mean {!r}?".format(close[0]) if close else ""
+
+
+def run(main: Callable[[], int]) -> int:
+    """Call ``main`` and turn a :class:`JobError` into one line on stderr and its exit code."""
+    try:
+        return main()
+    except JobError as error:
+        print("error: {}".format(error), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,85 @@
+"""A trained model as a SavedModel that TensorFlow 1.15 to today's load alike.
+
+What makes it so, each point measured: a ``compat.v1`` graph written by ``SavedModelBuilder``, reference variables,
+ops that 1.15 has, default attributes stripped, tables initialised by the main op. What ``tf.saved_model.save``
+writes today loads on none of the older engines.
+"""
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from models import MODELS, layers
+from textjob import text
+from textjob.errors import JobError
+
+v1 = tf.compat.v1
+
+AGREEMENT = 1e-5
+"""How far a loaded package's probabilities may be from those of the training graph."""
+
+
+def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabulary_file: Path, labels_file: Path,
+           labels: Sequence[str], max_length: int) -> None:
+    """Write the SavedModel of a model of the table into ``directory``, which must not exist."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        input_x = v1.placeholder(tf.string, [None], "input_x")
+        keep_prob = v1.placeholder_with_default(np.float32(1.0), [], "keep_prob")
+        ids = text.ids(input_x, text.table(str(vocabulary_file)), max_length)
+        variables = {name: v1.get_variable(name, value.shape, tf.float32, v1.zeros_initializer(), use_resource=False)
+                     for name, value in weights.items()}
+        logits = MODELS[model].logits(
+            variables, ids, lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
+        output = tf.nn.softmax(logits, name="output")
+        label = tf.gather(tf.constant(list(labels)), tf.argmax(output, 1), name="label")
+
+        for name, variable in variables.items():  # fed, not assigned: values in the graph would double its size
+            session.run(variable.initializer, {variable.initializer.inputs[1]: weights[name]})
+        # A file becomes an asset of the package by the collection's naming it; the vocabulary's table has done so.
+        v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, tf.constant(str(labels_file)))
+        outputs = {"output": output, "label": label}
+        builder = v1.saved_model.Builder(str(directory))
+        builder.add_meta_graph_and_variables(
+            session, [v1.saved_model.tag_constants.SERVING],
+            signature_def_map={"serving_default": _signature({"input_x": input_x, "keep_prob": keep_prob}, outputs),
+                               "predict_text": _signature({"input_x": input_x}, outputs)},
+            assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
+            main_op=v1.tables_initializer(), clear_devices=True, strip_default_attrs=True)
+        builder.save()
+
+
+def _signature(inputs: Dict[str, Any], outputs: Dict[str, Any]) -> Any:
+    info = v1.saved_model.build_tensor_info
+    signature = v1.saved_model.build_signature_def(
+        {alias: info(tensor) for alias, tensor in inputs.items()},
+        {alias: info(tensor) for alias, tensor in outputs.items()}, v1.saved_model.signature_constants.PREDICT_METHOD_NAME)
+    # TensorFlow Serving refuses a request that lacks an input without a default here; 2.1 has no such field.
+    if "keep_prob" in inputs and "defaults" in signature.DESCRIPTOR.fields_by_name:
+        signature.defaults["keep_prob"].CopyFrom(tf.make_tensor_proto(np.float32(1.0)))
+    return signature
+
+
+def answers(directory: Path, texts: Sequence[str]) -> Tuple[np.ndarray, List[str]]:
+    """What an exported SavedModel answers: probabilities float32 ``[texts, classes]``, and labels."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        loaded = v1.saved_model.loader.load(session, [v1.saved_model.tag_constants.SERVING], str(directory))
+        signature = loaded.signature_def["serving_default"]
+        output, label = session.run([signature.outputs["output"].name, signature.outputs["label"].name],
+                                    {signature.inputs["input_x"].name: np.array([t.encode("utf-8") for t in texts], object)})
+    return output, [name.decode("utf-8") for name in label]
+
+
+def verify(directory: Path, texts: Sequence[str], expected: np.ndarray, labels: Sequence[str]) -> None:
+    """Load what was written and hold its answers against the training graph's.
+
+    Raises:
+        JobError: they differ by more than rounding.
+    """
+    found, named = answers(directory, texts)
+    off = float(np.abs(found - expected).max())
+    if not off <= AGREEMENT or named != [labels[i] for i in found.argmax(1)]:
+        raise JobError("the exported model answers otherwise than the trained one (probabilities off by {:.2g}, {:g} "
+                       "allowed): TensorFlow {} computes one of them wrongly".format(off, AGREEMENT, tf.__version__))

@@ -1,0 +1,79 @@
+"""What lies under ``--train_url``: a package for each model, the best one's copy, the report, logs."""
+import shutil
+from pathlib import Path
+from typing import Any, Dict, List
+
+from textjob import package
+from textjob.data import Dataset
+from textjob.errors import RefusedError
+from textjob.settings import Settings
+
+
+class Output:
+    """The output folder of one job."""
+
+    def __init__(self, settings: Settings, data: Dataset) -> None:
+        self.root = Path(settings.train_url)
+        self._settings, self._digest = settings, data.digest
+
+    def package(self, name: str) -> Path:
+        """Where a model's package goes."""
+        return self.root / name / "model"
+
+    def logs(self, name: str) -> Path:
+        """Where a model's TensorBoard events go."""
+        return self.root / "logs" / name
+
+    def open(self) -> List[str]:
+        """Make the folder ready; returns the models of this job that are finished already.
+
+        Raises:
+            RefusedError: a package here was made with other settings or from other data, and is not to be overwritten.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise RefusedError("--train_url {} is a file; it must be a folder".format(self.root))
+        finished = []
+        for path in sorted(self.root.glob("*/model/" + package.CARD)):
+            name = path.parent.parent.name
+            differing = self._differing(package.read_json(path))
+            if differing and not self._settings.overwrite:
+                raise RefusedError(
+                    "{} holds a model of another run; it differs in {}. Give another --train_url, or --overwrite to "
+                    "train again here".format(path.parent, "; ".join(differing)))
+            if name in self._settings.models and not self._settings.overwrite and not package.problems(path.parent):
+                finished.append(name)
+        for name in self._settings.models:
+            package.clear_leftovers(self.package(name))
+            if name not in finished:
+                shutil.rmtree(str(self.logs(name)), ignore_errors=True)
+        return finished
+
+    def _differing(self, card: Dict[str, Any]) -> List[str]:
+        """The keys in which a package here differs from what this job would make, with both values."""
+        name, now = str(card.get("model")), {}
+        if name in self._settings.model:
+            now = self._settings.of_model(name)
+        before = card.get("settings", {})
+        found = ["{} (was {}, is {})".format(key, before.get(key, "not there"), now.get(key, "not there"))
+                 for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
+        return found + (["data (its hash is another)"] if card.get("data", {}).get("sha256") != self._digest else [])
+
+    def cards(self) -> Dict[str, Dict[str, Any]]:
+        """The cards of this run's complete packages, those of ``--models`` first and in its order."""
+        names = [path.parent.name for path in sorted(self.root.glob("*/model"))]
+        ordered = self._settings.models + [name for name in names if name not in self._settings.models]
+        cards = {name: package.card_of(self.package(name)) for name in ordered}
+        return {name: card for name, card in cards.items() if card and not self._differing(card)}
+
+    def publish_best(self, cards: Dict[str, Dict[str, Any]]) -> str:
+        """Copy the best package to ``model/``, where "import from training job" looks; returns its name."""
+        best = max(cards, key=lambda name: (cards[name]["dev"]["macro_f1"], cards[name]["dev"]["accuracy"],
+                                            -list(cards).index(name)))
+        published = self.root / "model"
+        if package.problems(published) or not _same(self.package(best), published):
+            package.copy(self.package(best), published)
+        return best
+
+
+def _same(one: Path, other: Path) -> bool:
+    return package.read_json(one / package.MANIFEST) == package.read_json(other / package.MANIFEST)

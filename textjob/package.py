@@ -1,0 +1,138 @@
+"""The package: a folder that the platform imports, complete or absent.
+
+::
+
+    saved_model.pb   variables/   assets/{vocabulary.txt, labels.txt}
+    customize_service.py   config.json   model_card.json   manifest.json
+"""
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+from textjob.errors import PackageError
+from textjob.settings import PROJECT
+
+MANIFEST, CARD, CONFIG, SERVICE = "manifest.json", "model_card.json", "config.json", "customize_service.py"
+_MARK = "saved_model.pb"  # written last: a reader that finds it finds everything
+
+
+@contextlib.contextmanager
+def staged(package: Path) -> Iterator[Path]:
+    """A folder beside ``package`` that takes its place when the block ends well, and vanishes when it does not."""
+    package.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(package)
+    aside = package.parent / ".{}.{}".format(package.name, os.getpid())
+    aside.mkdir()
+    try:
+        yield aside
+        old = package.parent / ".{}.{}.old".format(package.name, os.getpid())
+        if package.exists():
+            package.rename(old)
+        aside.rename(package)
+        shutil.rmtree(str(old), ignore_errors=True)
+    finally:
+        shutil.rmtree(str(aside), ignore_errors=True)
+
+
+def clear_leftovers(package: Path) -> None:
+    """Remove what a killed run left beside ``package``."""
+    for leftover in package.parent.glob(".{}.*".format(package.name)):
+        shutil.rmtree(str(leftover), ignore_errors=True)
+
+
+def write(package: Path, saved_model: Path, card: Dict[str, Any], config: Dict[str, Any]) -> None:
+    """Make a package of an exported SavedModel, which is moved; an older package is replaced."""
+    with staged(package) as aside:
+        entries = [_entry(saved_model, path) for path in _files(saved_model)]
+        for name in ("variables", "assets"):
+            if (saved_model / name).exists():
+                shutil.move(str(saved_model / name), str(aside / name))
+        shutil.copyfile(str(PROJECT / SERVICE), str(aside / SERVICE))
+        write_json(aside / CARD, card)
+        write_json(aside / CONFIG, config)
+        entries += [_entry(aside, name) for name in (SERVICE, CARD, CONFIG)]
+        write_json(aside / MANIFEST, {"files": sorted(entries, key=lambda entry: str(entry["path"]))})
+        shutil.move(str(saved_model / _MARK), str(aside / _MARK))
+
+
+def copy(source: Path, target: Path) -> None:
+    """A copy of a complete package; ``saved_model.pb`` is the last file written."""
+    with staged(target) as aside:
+        for path in sorted(_files(source) + [MANIFEST], key=lambda path: path == _MARK):
+            (aside / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(str(source / path), str(aside / path))
+
+
+def card_of(package: Path) -> Dict[str, Any]:
+    """A package's model card; empty where there is no complete package."""
+    try:
+        return {} if problems(package) else read_json(package / CARD)
+    except PackageError:
+        return {}
+
+
+def problems(package: Path) -> List[str]:
+    """What keeps a folder from being a complete package: a sentence each, none if it is one."""
+    if not (package / MANIFEST).is_file():
+        return ["{} is missing: this is no complete package".format(MANIFEST)]
+    found = []
+    for entry in read_json(package / MANIFEST).get("files", []):
+        path = str(entry["path"])
+        if not (package / path).is_file():
+            found.append("{} is missing".format(path))
+        elif _entry(package, path) != entry:
+            found.append("{} was changed or cut: {:,} bytes, {:,} expected".format(
+                path, (package / path).stat().st_size, entry["size"]))
+    return found
+
+
+def unlisted(package: Path) -> List[str]:
+    """Files in the folder that the manifest does not list."""
+    listed = {entry["path"] for entry in read_json(package / MANIFEST).get("files", [])}
+    return [path for path in _files(package) if path not in listed]
+
+
+def locate(model: str) -> Path:
+    """The package that ``--model`` means: the folder itself, or the folder ``model`` in it."""
+    for folder in (Path(model), Path(model) / "model"):
+        if (folder / _MARK).is_file():
+            return folder
+    raise PackageError("--model {}: no {} there, nor in a folder 'model' below it".format(model, _MARK))
+
+
+def size(package: Path) -> int:
+    """Bytes of all its files."""
+    return sum((package / path).stat().st_size for path in _files(package)) + (package / MANIFEST).stat().st_size
+
+
+def _files(folder: Path) -> List[str]:
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in paths if path.as_posix() != MANIFEST and "__pycache__" not in path.parts)
+
+
+def _entry(folder: Path, path: str) -> Dict[str, Any]:
+    digest = hashlib.sha256()
+    with open(str(folder / path), "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return {"path": path, "sha256": digest.hexdigest(), "size": (folder / path).stat().st_size}
+
+
+def write_json(path: Path, content: Dict[str, Any]) -> None:
+    """Readable JSON; a NaN in it is an error, not invalid JSON."""
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Dict[str, Any]:
+    """A JSON object; a :class:`PackageError` where the file is not one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackageError("{} cannot be read: {}".format(path, error))
+    if not isinstance(content, dict):
+        raise PackageError("{} must hold a JSON object".format(path))
+    return content

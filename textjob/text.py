@@ -1,0 +1,185 @@
+"""Raw text to token ids, inside the graph: the only tokenizer there is.
+
+The same lines make the ids that a model trains on and the ids that its exported graph feeds it,
+so what is trained and what is served cannot differ.
+
+The ops used exist since TensorFlow 1.15 and none of them consults an engine's own Unicode data,
+which differs from engine to engine (``\\p{L}`` of RE2 on thousands of code points, ``lower`` on dozens).
+Instead the graph carries a table with two facts about each code point: what it is folded to
+(lower case, full width to plain, ...), and its kind:
+
+==========  ======================================================================================
+``BLANK``   white space, controls, most punctuation, marks that only dress an emoji, U+FFFD
+``WORD``    part of a word or number
+``SINGLE``  a token by itself: CJK characters, kana, Thai, emoji, ``! ? $``
+``JOINER``  the apostrophe: part of a word between two of its letters, else a blank
+==========  ======================================================================================
+
+The table is drawn from ``unicodedata.ucd_3_2_0``, the one Unicode database that every CPython carries
+unchanged, and from the literal ranges below for what came after it: any Python makes the same table.
+"""
+import functools
+import itertools
+import unicodedata
+from typing import Any, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+PADDING, UNKNOWN = 0, 1
+"""Ids that no word of the vocabulary has; its first word is 2."""
+
+BYTES_PER_TOKEN = 64
+"""A text is cut at ``max_length`` times this many bytes, before anything that costs time."""
+
+_CODE_POINTS = 0x110000
+_BLOCK = 256
+BLANK, WORD, SINGLE, JOINER = range(4)
+
+# Scripts written without blanks between words: a character is a token.
+_SINGLE = [
+    (0x0E01, 0x0EFF),    # Thai, Lao
+    (0x1000, 0x109F),    # Myanmar
+    (0x1780, 0x17DD),    # Khmer
+    (0x2E80, 0x2FDF),    # CJK and Kangxi radicals
+    (0x3005, 0x3007), (0x3021, 0x3029), (0x3031, 0x303C),  # ideographic marks and numerals
+    (0x3041, 0x3096), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF),  # kana
+    (0x3105, 0x312F), (0x31A0, 0x31BF), (0x31F0, 0x31FF),  # bopomofo, small kana
+    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),  # Han: extension A, unified, compatibility
+    (0xFF66, 0xFF9D),    # half-width kana
+    (0x16FE0, 0x18DFF), (0x1AFF0, 0x1B2FF),  # Tangut, Khitan, kana supplements, Nushu
+    (0x20000, 0x3FFFD),  # Han: extension B and every later one
+]
+# Symbols that carry meaning in short texts. Whole blocks, so that next year's emoji are tokens too.
+_SYMBOLS = [
+    (0x21, 0x21), (0x3F, 0x3F),  # ! ?
+    (0x24, 0x24), (0xA2, 0xA5), (0x20A0, 0x20CF),  # currencies
+    (0x2190, 0x21FF), (0x2300, 0x23FF), (0x2460, 0x27BF), (0x2900, 0x297F), (0x2B00, 0x2BFF),
+    (0x1F000, 0x1FAFF),
+]
+# What only modifies its neighbour (skin tone, variation, tags), and what holds no text at all.
+_BLANK = [
+    (0x20D0, 0x20FF), (0xFE00, 0xFE0F), (0x1F3FB, 0x1F3FF), (0xE0000, 0x10FFFF),
+    (0xD800, 0xF8FF), (0xFFF0, 0xFFFF),
+    (0x2E00, 0x2E7F), (0xFE10, 0xFE1F),  # punctuation younger than the database
+]
+_APOSTROPHES = (0x27, 0x2019, 0xFF07)
+_FOLD = {0x0130: ord("i"), 0x03C2: 0x03C3}  # İ, final sigma
+
+
+def code_points() -> Tuple[np.ndarray, np.ndarray]:
+    """The kind of every code point, and what it is folded to: two int32 ``[0x110000]``, the same on every Python."""
+    kind = np.full(_CODE_POINTS, WORD, np.int32)
+    folded = np.arange(_CODE_POINTS, dtype=np.int32)
+    # The frozen database has nothing to say about the rest: unassigned then, letters if ever.
+    for code in itertools.chain(range(0x20000), range(0x2F800, 0x2FA20)):
+        kind[code], folded[code] = _known(chr(code))
+    for first, last in _SINGLE:
+        kind[first:last + 1][kind[first:last + 1] == WORD] = SINGLE
+    for first, last in _SYMBOLS:
+        kind[first:last + 1] = SINGLE
+    for first, last in _BLANK:
+        kind[first:last + 1] = BLANK
+    for code in (0xFF01, 0xFF04, 0xFF1F):  # full-width ! $ ?
+        kind[code], folded[code] = SINGLE, code - 0xFEE0
+    kind[list(_APOSTROPHES)], folded[list(_APOSTROPHES)] = JOINER, _APOSTROPHES[0]
+    return kind, np.where(kind == BLANK, np.arange(_CODE_POINTS, dtype=np.int32), folded)
+
+
+def _known(char: str) -> Tuple[int, int]:
+    """Kind and fold of a character by the frozen database."""
+    ucd = unicodedata.ucd_3_2_0
+    code, category = ord(char), ucd.category(char)
+    if category[0] not in "LNM" and category != "Cn":
+        return BLANK, code
+    if code in _FOLD:
+        return WORD, _FOLD[code]
+    plain = char
+    if ucd.decomposition(char):
+        plain = ucd.normalize("NFKC", char)
+        if len(plain) != 1 or ucd.category(plain)[0] not in "LNM":
+            plain = char
+    # Only letters that this database knows: their lower case never changes again.
+    lower = plain.lower() if ucd.category(plain) in ("Lu", "Lt") else plain
+    return WORD, ord(lower if len(lower) == 1 else plain)
+
+
+@functools.lru_cache(maxsize=1)
+def _two_stage_table() -> Tuple[np.ndarray, np.ndarray]:
+    """For each 256 code points the number of their block, and the distinct blocks one after the other.
+
+    An entry is ``4 * (folded - code point) + kind``: most blocks are alike then, and 4.4 MB become 0.2.
+    """
+    kind, folded = code_points()
+    entries = (folded - np.arange(_CODE_POINTS)) * 4 + kind
+    blocks, index = np.unique(entries.reshape(-1, _BLOCK), axis=0, return_inverse=True)
+    return index.reshape(-1).astype(np.int32), blocks.reshape(-1).astype(np.int32)
+
+
+def tokens(texts: Any, max_length: int) -> Tuple[Any, Any]:
+    """Split texts into tokens.
+
+    Args:
+        texts: string ``[batch]``, any bytes at all. NUL and invalid UTF-8 count as blanks.
+        max_length: how many tokens the caller wants at most; used to cut overlong texts early.
+
+    Returns:
+        the tokens, string ``[n]``; and where each text's tokens begin and end in them, int64 ``[batch + 1]``.
+    """
+    texts = tf.strings.substr(texts, 0, max_length * BYTES_PER_TOKEN)
+    # A blank at the end of every text: no two texts touch in the flat arrays below.
+    decoded = tf.raw_ops.UnicodeDecode(
+        input=tf.strings.join([texts, " "]), input_encoding="UTF-8", errors="replace", replacement_char=32)
+    codes = decoded.char_values
+    index, blocks = _two_stage_table()
+    entry = tf.gather(blocks, tf.gather(index, codes // _BLOCK) * _BLOCK + codes % _BLOCK)
+    kind = entry % 4
+
+    letter = tf.equal(kind, WORD)
+    joined = tf.logical_and(tf.equal(kind, JOINER), tf.logical_and(_before(letter), _after(letter)))
+    word = tf.logical_or(letter, joined)
+    single = tf.equal(kind, SINGLE)
+    begins = tf.logical_or(single, tf.logical_and(word, tf.logical_not(_before(word))))
+
+    kept = tf.logical_or(single, word)
+    chars = tf.boolean_mask(codes + entry // 4, kept)
+    bounds = tf.concat([tf.where(tf.boolean_mask(begins, kept))[:, 0], [tf.size(chars, out_type=tf.int64)]], 0)
+    words = tf.raw_ops.UnicodeEncode(input_values=chars, input_splits=bounds, output_encoding="UTF-8")
+    tokens_before = tf.concat([[0], tf.cumsum(tf.cast(begins, tf.int64))], 0)
+    return words, tf.gather(tokens_before, decoded.row_splits)
+
+
+def _before(flags: Any) -> Any:
+    """Each character's flag replaced by that of the character before it."""
+    return tf.concat([tf.zeros_like(flags[:1]), flags[:-1]], 0)
+
+
+def _after(flags: Any) -> Any:
+    """Each character's flag replaced by that of the character after it."""
+    return tf.concat([flags[1:], tf.zeros_like(flags[:1])], 0)
+
+
+def ids(texts: Any, vocabulary: Any, max_length: int) -> Any:
+    """The ids of each text's first ``max_length`` tokens: int32 ``[batch, longest]``, padded with 0.
+
+    ``longest`` is at least 1, so that even a batch of empty texts has a column.
+    ``vocabulary`` is a table made by :func:`table`.
+    """
+    words, splits = tokens(texts, max_length)
+    known = tf.cast(vocabulary.lookup(words), tf.int32) + (UNKNOWN + 1)  # -1 becomes UNKNOWN
+    flat = tf.concat([known, [PADDING]], 0)  # one more: where there is no token, there is padding
+    lengths = tf.minimum(splits[1:] - splits[:-1], max_length)
+    longest = tf.reduce_max(tf.concat([lengths, [1]], 0))
+    column = tf.range(longest)[None, :]
+    position = tf.where(column < lengths[:, None], splits[:-1, None] + column,
+                        tf.zeros_like(lengths)[:, None] + tf.zeros_like(column) + tf.size(words, out_type=tf.int64))
+    return tf.gather(flat, position)
+
+
+def table(vocabulary_file: str) -> Any:
+    """The table of a vocabulary file, a word a line: the number of a word's line, or -1."""
+    line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+    initializer = tf.lookup.TextFileInitializer(vocabulary_file, tf.string, line, tf.int64, number)
+    return tf.lookup.StaticHashTable(initializer, default_value=-1)
+
+
