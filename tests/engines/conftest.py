@@ -1,0 +1,70 @@
+"""The engines, driven as processes of their own; a table of what they answered ends the run."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGINES_DIR = Path(os.environ.get("ENGINES_DIR", ".engines")).resolve()
+ENGINES = ["tf1.15.5", "tf2.1.0", "tf2.6.2"]
+TABLE: List[List[str]] = []
+
+
+def python_of(engine: str) -> str:
+    """An engine's interpreter; skips where it is not installed."""
+    if engine == "today":
+        return sys.executable
+    python = ENGINES_DIR / engine / "bin" / "python"
+    if not (ENGINES_DIR / engine / "complete").exists():
+        pytest.skip("{} is not installed: make engines, with PYTHON37 set, installs it".format(engine))
+    return str(python)
+
+
+@pytest.fixture(scope="session")
+def drive() -> Callable[..., Any]:
+    """Run tests/engines/drive.py in an engine; only the packages themselves are on its path."""
+
+    def run(engine: str, *arguments: str) -> Any:
+        command = [python_of(engine), "-I", str(ROOT / "tests" / "engines" / "drive.py"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=os.path.sep, timeout=580)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.splitlines()[-1])["result"]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A request of texts that take every branch."""
+    from textjob import golden
+
+    known = ["soup and bread for dinner", "the team won the match 比赛", "体育 新闻 stadium", "x" * 1_000_000]
+    path = tmp_path_factory.mktemp("request") / "texts.json"
+    path.write_text(json.dumps(golden.TEXTS + known), encoding="utf-8")
+    return path
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the closing note shows: who wrote a package, who answered, by which way, how far off."""
+    if TABLE:
+        terminalreporter.write_line("\n| packages written by | answered by | way | models | largest difference |")
+        terminalreporter.write_line("|---|---|---|---|---|")
+        for row in TABLE:
+            terminalreporter.write_line("| " + " | ".join(row) + " |")
+
+
+def compare(written_by: str, engine: str, found: Dict[str, Any], expected: Dict[str, Any]) -> None:
+    """Labels equal and probabilities within 1e-5, package by package and way by way."""
+    for way in next(iter(found.values())):
+        worst = 0.0
+        for package, answers in found.items():
+            labels, probabilities = answers[way]
+            wanted_labels, wanted = expected[package]["session"]
+            assert labels == wanted_labels, (package, way)
+            worst = max(worst, max(abs(a - b) for x, y in zip(probabilities, wanted) for a, b in zip(x, y)))
+        assert worst <= 1e-5, (engine, way, worst)
+        TABLE.append([written_by, engine, way, str(len(found)), "{:.1e}".format(worst)])

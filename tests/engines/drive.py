@@ -1,0 +1,83 @@
+"""Runs inside an engine of the platform: drives packages in every way that it can, prints what they answer as JSON.
+
+    drive.py answers REQUEST.json PACKAGE ...   by service, by Session, by tf.saved_model.load
+    drive.py sweep SAVED_MODEL                  a hash of the tokens of every code point, block by block
+"""
+import hashlib
+import importlib.util
+import json
+import os
+import random
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+v1 = tf.compat.v1
+BLOCK = 4096
+
+
+def by_service(package, texts):
+    spec = importlib.util.spec_from_file_location("customize_service", os.path.join(package, "customize_service.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    service = module.TextClassifierService("serve", package)
+    reply = service.inference({"data": {"req_data": [{"text": text} for text in texts]}, "top_k": 1000})
+    answers = reply["data"]["resp_data"]
+    return [answer["predicted_label"] for answer in answers], [
+        [score for _, score in sorted(answer["scores"])] for answer in answers]
+
+
+def by_session(package, texts):
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        signature = v1.saved_model.loader.load(session, ["serve"], package).signature_def["predict_text"]
+        names = {alias: info.name for alias, info in signature.outputs.items()}
+        out = session.run(names, {signature.inputs["input_x"].name: np.array(texts, object)})
+        empty = session.run(names["output"], {signature.inputs["input_x"].name: np.array([], object)})
+    assert empty.shape == (0, out["output"].shape[1]), empty.shape
+    return [label.decode("utf-8") for label in out["label"]], out["output"].tolist()
+
+
+def by_function(package, texts):
+    model = tf.saved_model.load(package)
+    out = model.signatures["serving_default"](input_x=tf.constant(texts), keep_prob=tf.constant(1.0))
+    return [label.decode("utf-8") for label in out["label"].numpy()], out["output"].numpy().tolist()
+
+
+def answers(request, packages):
+    with open(request, encoding="utf-8") as file:
+        texts = json.load(file)
+    ways = {"service": by_service, "session": by_session}
+    if not tf.__version__.startswith("1."):
+        ways["function"] = by_function
+    return {package: {way: ask(package, texts) for way, ask in ways.items()} for package in packages}
+
+
+def awkward_texts():
+    """Every code point in company, then bytes that are no UTF-8."""
+    for code in range(0x110000):
+        char = chr(code).encode("utf-8", "surrogatepass")
+        yield b"a" + char + b"b " + char + char + b" 1" + char + b"'" + char
+    rng = random.Random(1)
+    for _ in range(8 * BLOCK):
+        yield bytes(rng.choice([rng.randrange(256), rng.randrange(0x80, 0x100), 0x61]) for _ in range(rng.randrange(24)))
+
+
+def sweep(saved_model):
+    hashes, texts = [], list(awkward_texts())
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        signature = v1.saved_model.loader.load(session, ["serve"], saved_model).signature_def["serving_default"]
+        names = [signature.outputs[alias].name for alias in ("tokens", "splits")]
+        for first in range(0, len(texts), BLOCK):
+            feed = {signature.inputs["input_x"].name: np.array(texts[first:first + BLOCK], object)}
+            tokens, splits = session.run(names, feed)
+            hashes.append(hashlib.sha256(b"\0".join(tokens.tolist()) + splits.tobytes()).hexdigest()[:16])
+    return hashes
+
+
+if __name__ == "__main__":
+    result = answers(sys.argv[2], sys.argv[3:]) if sys.argv[1] == "answers" else sweep(sys.argv[2])
+    print(json.dumps({"tensorflow": tf.__version__, "result": result}))

@@ -1,0 +1,58 @@
+"""The job itself on the platform's training images, and the grammar of what ships."""
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import pytest
+from conftest import ENGINES, ROOT, compare, python_of
+
+JOB = ["train.py", "infer.py", "customize_service.py", *(
+    str(path.relative_to(ROOT)) for folder in ("models", "textjob", "shims") for path in (ROOT / folder).rglob("*.py"))]
+
+
+@pytest.fixture(scope="module", params=["tf2.1.0", "tf2.6.2"])
+def trained(request: Any, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
+    """A job run by an old engine, in its own copy of the project."""
+    out = tmp_path_factory.mktemp("old") / request.param
+    command = [python_of(request.param), "train.py", "--data_url", str(small_data), "--train_url", str(out),
+               "--epochs", "2", "--min_count", "1", "--max_length", "50", "--num_gpus", "0"]
+    done = subprocess.run(command, cwd=str(ROOT), capture_output=True, text=True, timeout=580,
+                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
+    assert "val_accuracy=" in done.stdout
+    return {"engine": request.param, "out": out}
+
+
+@pytest.mark.parametrize("engine", ["today", *ENGINES])
+def test_packages_of_an_old_training_image_answer_alike_everywhere(
+        engine: str, trained: Dict[str, Any], drive: Callable[..., Any], texts: Path) -> None:
+    packages = [str(path) for path in sorted(trained["out"].glob("*/model"))]
+    assert len(packages) == 3
+    expected = drive(trained["engine"], "answers", str(texts), *packages)
+    compare(trained["engine"], engine, drive(engine, "answers", str(texts), *packages), expected)
+
+
+@pytest.mark.parametrize("command", [["predict", "a text"], ["check"]])
+def test_infer_runs_on_an_old_training_image(command: list, trained: Dict[str, Any]) -> None:
+    name, *rest = command
+    done = subprocess.run([python_of(trained["engine"]), "infer.py", name, "--model", str(trained["out"] / "cnn"), *rest],
+                          cwd=str(ROOT), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def _interpreter(version: str) -> str:
+    root = subprocess.run(["sh", "-c", "pyenv root"], capture_output=True, text=True).stdout.strip()
+    found = sorted(Path(root).glob("versions/{}.*/bin/python".format(version))) if root else []
+    for python in [os.environ.get("PYTHON" + version.replace(".", "")), *map(str, found), shutil.which("python" + version)]:
+        if python and subprocess.run([python, "--version"], capture_output=True).returncode == 0:
+            return python
+    pytest.skip("no Python {} here: the grammar is not tried".format(version))
+
+
+@pytest.mark.parametrize(("version", "files"), [("3.6", ["customize_service.py"]), ("3.7", JOB)])
+def test_what_ships_keeps_to_the_grammar_of_its_oldest_python(version: str, files: list) -> None:
+    source = "import sys\nfor f in sys.argv[1:]: compile(open(f, encoding='utf-8').read(), f, 'exec')"
+    done = subprocess.run([_interpreter(version), "-c", source, *files], cwd=str(ROOT), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,55 @@
+"""Packages written by today's TensorFlow, answered by the platform's engines."""
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import pytest
+import tensorflow as tf
+from conftest import ENGINES, compare
+
+from textjob import text
+
+v1 = tf.compat.v1
+
+
+@pytest.fixture(scope="module")
+def expected(drive: Callable[..., Any], texts: Path, packages: Dict[str, Path]) -> Any:
+    return drive("today", "answers", str(texts), *map(str, packages.values()))
+
+
+@pytest.mark.parametrize("engine", ["today", *ENGINES])
+def test_every_engine_answers_every_package_alike(
+        engine: str, drive: Callable[..., Any], texts: Path, packages: Dict[str, Path], expected: Any) -> None:
+    assert set(packages) == {"cnn", "rnn", "rcnn"}
+    found = drive(engine, "answers", str(texts), *map(str, packages.values()))
+    compare("today", engine, found, expected)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The preprocessing alone, exported as packages are."""
+    folder = tmp_path_factory.mktemp("tokenizer") / "model"
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        input_x = v1.placeholder(tf.string, [None])
+        tokens, splits = text.tokens(input_x, 50)
+        info = v1.saved_model.build_tensor_info
+        signature = v1.saved_model.build_signature_def(
+            {"input_x": info(input_x)}, {"tokens": info(tokens), "splits": info(splits)}, "tensorflow/serving/predict")
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature}, strip_default_attrs=True)
+        builder.save()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def swept_today(drive: Callable[..., Any], tokenizer: Path) -> Any:
+    return drive("today", "sweep", str(tokenizer))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_code_point_makes_the_same_tokens_on_every_engine(
+        engine: str, drive: Callable[..., Any], tokenizer: Path, swept_today: Any) -> None:
+    found = drive(engine, "sweep", str(tokenizer))
+    differing = [i for i, (a, b) in enumerate(zip(found, swept_today)) if a != b]
+    assert len(found) == len(swept_today) > 0x110000 // 4096
+    assert not differing, "blocks of 4096 code points: {}".format(differing)

@@ -1,0 +1,47 @@
+"""A package's answers held against labelled texts."""
+from typing import Any, Dict, List, Tuple
+
+from textjob import metrics
+from textjob.data.examples import Reader
+from textjob.data.folders import find_parts
+from textjob.errors import DataError
+from textjob.rehearsal import Rehearsal
+from textjob.report import markdown_table
+
+_CHUNK = 512
+NO_ANSWER = "(no answer)"
+
+
+def evaluate(rehearsal: Rehearsal, data_url: str, label_column: str = "",
+             text_column: str = "") -> Tuple[Dict[str, Any], List[str]]:
+    """Figures over a file, or over a folder's test part (all of it where it has no parts); and notes on the data.
+
+    A text whose label the model does not know, or which the model cannot answer, counts as wrong.
+    """
+    sources, _ = find_parts(data_url)
+    reader = Reader(label_column, text_column)
+    examples = reader.read(sources.get("test", sources["train"]))
+    reader.note_bad_rows(1.0)
+    if not examples.texts:
+        raise DataError("{}: no usable row".format(data_url))
+    predicted: List[str] = []
+    for first in range(0, len(examples.texts), _CHUNK):
+        for answer in rehearsal.classify(examples.texts[first:first + _CHUNK], top_k=1):
+            predicted.append(str(answer.get("predicted_label", NO_ANSWER)))
+    names = sorted(set(examples.labels) | set(predicted))
+    number = {name: i for i, name in enumerate(names)}
+    figures = metrics.evaluate([number[label] for label in examples.labels], [number[p] for p in predicted], names)
+    return figures, reader.notes
+
+
+def as_text(figures: Dict[str, Any]) -> str:
+    """The figures for a person."""
+    per_class = [[c["label"], "{:.4f}".format(c["precision"]), "{:.4f}".format(c["recall"]), "{:.4f}".format(c["f1"]),
+                  str(c["rows"])] for c in figures["classes"]]
+    names = [c["label"] for c in figures["classes"]]
+    confusion = [[name, *map(str, row)] for name, row in zip(names, figures["confusion"])]
+    return "\n".join([
+        "rows {rows}, accuracy {accuracy:.4f}, macro-F1 {macro_f1:.4f}".format(**figures), "",
+        markdown_table(["class", "precision", "recall", "F1", "rows"], per_class), "",
+        "Confusion matrix (a row is a true class, a column what was answered):", "",
+        markdown_table(["", *names], confusion)])
