@@ -3,18 +3,19 @@
     python benchmarks/train_speed.py --data_url data/                      # cnn, rnn and rcnn, a few minutes
     python benchmarks/train_speed.py --data_url data/ --models cnn --examples 1000 --rounds 5
 
-Every other flag is one of train.py's: both sides take its sizes, batch size and learning rate.
+Every other flag is one of train.py's, such as --batch_size or --cnn_filters; both sides follow it.
 
 Ours is what a job runs: ``batches.epoch`` puts similar lengths together, each batch is padded to its own longest
 text, and ``Network.step`` trains on it; sorting, padding and fetching the loss are timed. Keras is what a tutorial
-shows: a functional model, ``compile(Adam)`` and ``fit`` without a progress bar on ids in memory, padded once to the
-longest text of the whole training part, its default ``jit_compile`` included. Both train on the same examples, drawn
-at random; weights are as many to the last one, which is checked.
+shows: a functional model, ``compile`` with Adam and defaults, ``fit`` without a progress bar on ids in memory, padded
+beforehand to the longest text of the whole training part. Both train on the same examples, drawn at random, in
+batches of the same size; that both have the same number of weights is checked.
 
-A round is one pass of each over the examples; the two take turns at going first. A round before the first is not
-counted: tracing and compiling are not measured, nor are reading, tokenizing, evaluation on dev and export, nor
-how good the models get. Ours does more a step (word dropout, no padding in any maximum), Keras' Adam more
-on the embedding (all rows). On a busy machine the figures move, their ratio pair by pair hardly does.
+A round is one pass of each over the examples; the two take turns at going first. One more round, before the others,
+does not count: so tracing and compiling are not measured, nor are reading, tokenizing, evaluation on dev and
+export, nor how good the models get. Ours does more a step in that it drops words and keeps padding out of every
+maximum; Keras' Adam does more in that it walks the whole embedding. On a busy machine both speeds move, and
+the ratio of a pair less so: that is the figure to read.
 """
 import argparse
 import os
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -33,6 +34,7 @@ import tensorflow as tf
 
 from textjob import batches, data, errors, settings, training
 from textjob.batches import Encoded, Inputs
+from textjob.report import markdown_table
 from textjob.settings import Settings
 
 layers = tf.keras.layers
@@ -58,26 +60,28 @@ def main(argv: Sequence[str]) -> int:
     print("TensorFlow {}, {} cores; {:,} examples a round of {:.1f} tokens on average, {} for Keras; batches of {}; "
           "{:,} words, {} classes\n".format(tf.__version__, os.cpu_count(), len(rows), part.lengths.mean(),
                                           fixed.shape[1], job.batch_size, len(inputs.vocabulary), len(inputs.labels)))
-    print("| model | ours, ex/s | Keras, ex/s | ratio, median (min-max) |\n|---|---:|---:|---:|")
+    table = []
     for name in job.models:
-        seconds = alternate(*_sides(name, inputs, part, fixed, job), rounds=given.rounds)
-        ratios = [theirs / ours for ours, theirs in seconds]
-        ours, theirs = (len(rows) / statistics.median(side) for side in zip(*seconds))
-        print("| {} | {:,.0f} | {:,.0f} | {:.2f} ({:.2f}-{:.2f}) |".format(
-            name, ours, theirs, statistics.median(ratios), min(ratios), max(ratios)), flush=True)
+        print("measuring {}".format(name), file=sys.stderr, flush=True)
+        seconds = alternate(_sides(name, inputs, part, fixed, job), given.rounds)
+        ours, keras = (len(rows) / statistics.median(side) for side in zip(*seconds))
+        ratios = [theirs / own for own, theirs in seconds]
+        table.append([name, "{:,.0f}".format(ours), "{:,.0f}".format(keras), "{:.2f} ({:.2f}-{:.2f})".format(
+            statistics.median(ratios), min(ratios), max(ratios))])
+    print(markdown_table(["model", "ours, ex/s", "Keras, ex/s", "ratio, median (min-max)"], table))
     return 0
 
 
-def alternate(ours: Callable[[], None], theirs: Callable[[], None], rounds: int) -> List[Tuple[float, float]]:
-    """The seconds of both in each round, after a round that does not count; who goes first changes."""
+def alternate(sides: Sequence[Callable[[], None]], rounds: int) -> List[List[float]]:
+    """The seconds of each side in each round, after a round that does not count; who goes first changes."""
     seconds = []
     for number in range(rounds + 1):
-        pair = [0.0, 0.0]
-        for side in ((0, 1) if number % 2 else (1, 0)):
+        taken = [0.0] * len(sides)
+        for i in sorted(range(len(sides)), reverse=number % 2 == 0):
             began = time.perf_counter()
-            (ours, theirs)[side]()
-            pair[side] = time.perf_counter() - began
-        seconds.append((pair[0], pair[1]))
+            sides[i]()
+            taken[i] = time.perf_counter() - began
+        seconds.append(taken)
     return seconds[1:]
 
 
@@ -87,9 +91,8 @@ def _inputs(job: Settings) -> Inputs:
         return batches.prepare(dataset, job, Path(scratch) / "vocabulary.txt")
 
 
-def _sides(name: str, inputs: Inputs, part: Encoded, fixed: np.ndarray, job: Settings) -> Tuple[
-        Callable[[], None], Callable[[], None]]:
-    """A pass over the examples: of ours, and of Keras."""
+def _sides(name: str, inputs: Inputs, part: Encoded, fixed: np.ndarray, job: Settings) -> List[Callable[[], None]]:
+    """What makes one pass over the examples: ours, then Keras with the examples as ``fixed``, one length for all."""
     network = training.Network(name, inputs, job)
     model = keras_model(name, len(inputs.vocabulary) + 2, fixed.shape[1], len(inputs.labels), job)
     size = sum(int(np.prod(variable.shape)) for variable in network.variables.values())
@@ -103,11 +106,11 @@ def _sides(name: str, inputs: Inputs, part: Encoded, fixed: np.ndarray, job: Set
             float(network.step(part.padded(rows), part.labels[rows], np.int32(step[0])))
             step[0] += 1
 
-    return ours, lambda: model.fit(fixed, targets, batch_size=job.batch_size, epochs=1, verbose=0)
+    return [ours, lambda: model.fit(fixed, targets, batch_size=job.batch_size, epochs=1, verbose=0)]
 
 
 def keras_model(name: str, vocabulary: int, columns: int, classes: int, job: Settings) -> Any:
-    """The network of ``name``, written as the Keras documentation would, compiled."""
+    """The network of ``name`` as the Keras documentation would write it, compiled."""
     ids = layers.Input((columns,), dtype="int32")
     x = layers.Embedding(vocabulary, job.model[name]["embedding"])(ids)
     pooled = layers.Dropout(1 - job.keep_prob)(_POOLED[name](x, job.model[name]))

@@ -44,7 +44,7 @@ _SINGLE = [
     (0x2E80, 0x2FDF),    # CJK and Kangxi radicals
     (0x3005, 0x3007), (0x3021, 0x3029), (0x3031, 0x303C),  # ideographic marks and numerals
     (0x3041, 0x3096), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF),  # kana
-    (0x3105, 0x312F), (0x31A0, 0x31BF), (0x31F0, 0x31FF),  # bopomofo, small kana
+    (0x3105, 0x312F), (0x3190, 0x31FF), (0x3200, 0x33FF),  # bopomofo, kanbun, small kana, enclosed CJK
     (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),  # Han: extension A, unified, compatibility
     (0xFF66, 0xFF9D),    # half-width kana
     (0x16FE0, 0x18DFF), (0x1AFF0, 0x1B2FF),  # Tangut, Khitan, kana supplements, Nushu
@@ -66,7 +66,7 @@ _BLANK = [
     (0xFDD0, 0xFDEF), *((plane + 0xFFFE, plane + 0xFFFF) for plane in range(0, 0x110000, 0x10000)),
 ]
 _APOSTROPHES = (0x27, 0x2019, 0xFF07)
-_FOLD = {0x0130: ord("i"), 0x03C2: 0x03C3}  # İ, final sigma
+_FOLD = {"\u0130": "i", "\u03c2": "\u03c3"}  # dotted capital I, final sigma
 
 
 def code_points() -> Tuple[np.ndarray, np.ndarray]:
@@ -94,8 +94,6 @@ def _known(char: str) -> Tuple[int, int]:
     code, category = ord(char), ucd.category(char)
     if category[0] not in "LNM" and category != "Cn":
         return BLANK, code
-    if code in _FOLD:
-        return WORD, _FOLD[code]
     plain = char
     if ucd.decomposition(char):
         plain = ucd.normalize("NFKC", char)
@@ -103,6 +101,7 @@ def _known(char: str) -> Tuple[int, int]:
             plain = char
     # Only letters that this database knows: their lower case never changes again.
     lower = plain.lower() if ucd.category(plain) in ("Lu", "Lt") else plain
+    lower = _FOLD.get(plain, lower)
     return WORD, ord(lower if len(lower) == 1 else plain)
 
 

@@ -4,6 +4,7 @@ Nothing random comes from a generator with hidden state: initial values and the 
 the job's seed, dropout from stateless ops keyed by seed and step. One seed repeats a run bit for bit on one machine,
 and a run can go on from any step (Kingma and Ba 2015 for Adam; Szegedy et al. 2016 for label smoothing).
 """
+import math
 import sys
 import time
 from pathlib import Path
@@ -40,7 +41,9 @@ class Network:
         rng = np.random.RandomState(settings.seed)
         values = MODELS[name].weights(rng, len(inputs.vocabulary) + 2, len(inputs.labels), settings.model[name])
         self.variables = {key: tf.Variable(value, name=key) for key, value in values.items()}
-        self.optimizer = Optimizer(self.variables, settings.learning_rate)
+        self.epochs = planned_epochs(inputs.train, settings)
+        steps = self.epochs * _batches(inputs.train, settings)
+        self.optimizer = Optimizer(self.variables, settings.learning_rate, steps)
         self._logits = MODELS[name].logits
         self._settings = settings
         self._class_weights = _class_weights(inputs, settings)
@@ -89,6 +92,15 @@ class _Noise:
         return tf.random.stateless_uniform(shape, tf.stack([tf.constant(place, tf.int32), self._step]))
 
 
+def planned_epochs(part: Encoded, settings: Settings) -> int:
+    """The most epochs of a run: as set, else 8, and on small data as many as make 600 steps."""
+    return settings.epochs or max(8, math.ceil(600 / _batches(part, settings)))
+
+
+def _batches(part: Encoded, settings: Settings) -> int:
+    return math.ceil(len(part.lengths) / settings.batch_size)
+
+
 def _class_weights(inputs: Inputs, settings: Settings) -> np.ndarray:
     classes = len(inputs.labels)
     if settings.class_weights == "none":
@@ -105,7 +117,7 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Path) -> Tuple[Ne
     best: Tuple[float, ...] = ()
     weights: Dict[str, np.ndarray] = {}
     best_epoch, step, began = 0, 0, time.time()
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(1, network.epochs + 1):
         epoch_began = time.time()
         step, loss = _epoch(network, inputs.train, settings, epoch, step)
         row = dict(_on_dev(network, inputs), epoch=epoch, loss=loss, seconds=time.time() - epoch_began)
@@ -114,10 +126,10 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Path) -> Tuple[Ne
             for key in ("loss", "val_loss", "val_accuracy", "val_macro_f1"):
                 tf.summary.write(key, np.float32(row[key]), step=epoch, metadata=_SCALAR)
         print("{} epoch {}/{} loss={loss:.4f} val_loss={val_loss:.4f} val_accuracy={val_accuracy:.4f} "
-              "val_macro_f1={val_macro_f1:.4f} seconds={seconds:.1f}".format(name, epoch, settings.epochs, **row),
+              "val_macro_f1={val_macro_f1:.4f} seconds={seconds:.1f}".format(name, epoch, network.epochs, **row),
               flush=True)
         rank = (row["val_macro_f1"], row["val_accuracy"], -row["val_loss"])
-        if rank > best:
+        if rank >= best:  # of equals the later: the learning rate falls, and noise with it
             best, best_epoch, weights = rank, epoch, network.values()
         elif epoch - best_epoch >= settings.patience:
             break

@@ -1,0 +1,124 @@
+"""How the tests of this folder ask a service, and how they compare answers."""
+import functools
+import importlib.util
+import json
+import sys
+from collections import OrderedDict
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence
+
+import tensorflow as tf
+
+PROJECT = Path(__file__).resolve().parents[2]
+MODELS = ["cnn", "rnn", "rcnn"]
+
+GOAL, SOUP, CROWD = TEXTS = ["goal team score", "soup bread 好吃", "体育 crowd of the stadium"]
+"""Texts of three classes (``conftest.TOPICS``): no two have the same answer."""
+
+NESTED: List[Any] = functools.reduce(lambda inner, _: [inner], range(100000), [])
+"""Deeper than any parser or printer goes."""
+
+
+@functools.lru_cache(maxsize=None)
+def service_of(package: Path) -> Any:
+    """A package's own service over it."""
+    return load(package / "customize_service.py", package)
+
+
+def load(service_file: Path, package: Path) -> Any:
+    """An instance of a file's service class over a package, as the platform makes it: by path."""
+    return module_of(service_file).TextClassifierService("text-classifier", str(package))
+
+
+def module_of(service_file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("service_under_test", str(service_file))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    was, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # the package is other tests' too
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = was
+    return module
+
+
+def made_service(folder: Path, scores: Callable[[Any], Any], labels: Sequence[str]) -> Any:
+    """The repository's service over a model made for a test: ``scores`` maps a tensor of texts to its output."""
+    v1 = tf.compat.v1
+    info, method = v1.saved_model.build_tensor_info, v1.saved_model.signature_constants.PREDICT_METHOD_NAME
+    with tf.Graph().as_default(), v1.Session() as session:
+        texts = v1.placeholder(tf.string, [None])
+        inputs, outputs = {"input_x": info(texts)}, {"output": info(scores(texts))}
+        signature = v1.saved_model.build_signature_def(inputs, outputs, method)
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
+        builder.save()
+    (folder / "labels.txt").write_text("".join(label + "\n" for label in labels), encoding="utf-8")
+    return load(PROJECT / "customize_service.py", folder)
+
+
+def upload(*contents: bytes) -> Dict[str, BytesIO]:
+    """A form's file field as the platform passes it."""
+    return OrderedDict(("{}.txt".format(name), BytesIO(content)) for name, content in zip("abc", contents))
+
+
+def ask(service: Any, body: Any) -> Any:
+    """The reply, which must be what JSON and UTF-8 can carry and nothing else: no tuples, no NumPy, no NaN."""
+    reply = service.inference(body)
+    sent = json.dumps(reply, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    assert json.loads(sent.decode("utf-8")) == reply
+    return reply
+
+
+def same(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
+    """Whether two answers are one: engines may round the scores of a batch otherwise than those of a single text."""
+    if "error" in one or "error" in other:
+        return one == other
+    ours, theirs = dict(one["scores"]), dict(other["scores"])
+    if ours.keys() != theirs.keys() or abs(one["score"] - other["score"]) > 5e-6:
+        return False
+    best = sorted(ours.values(), reverse=True)
+    tie = len(best) > 1 and best[0] - best[1] < 1e-5
+    return all(abs(ours[label] - theirs[label]) <= 5e-6 for label in ours) and (
+        tie or one["predicted_label"] == other["predicted_label"])
+
+
+def are_answers(found: Any, service: Any, texts: Sequence[str]) -> bool:
+    """Whether ``found`` are the answers that the texts get each by itself."""
+    return isinstance(found, list) and len(found) == len(texts) and all(
+        same(answer, ask(service, {"text": text})) for answer, text in zip(found, texts))
+
+
+def code(reply: Any) -> str:
+    """The code of a reply or an answer that is an error and nothing else."""
+    assert set(reply) == {"error"} and set(reply["error"]) == {"code", "message"}
+    assert isinstance(reply["error"]["message"], str) and reply["error"]["message"]
+    return str(reply["error"]["code"])
+
+
+def labels_of(answer: Dict[str, Any]) -> str:
+    """The labels of an answer's scores, in their order."""
+    return "".join(label for label, _ in answer["scores"])
+
+
+def short(value: Any) -> str:
+    """A parameter in a test's name."""
+    return "deep" if value is NESTED else ascii(value)[:20]
+
+
+FORMS: Dict[str, Callable[[List[Any]], Any]] = {
+    "data": lambda items: {"data": {"req_data": items}},
+    "req_data": lambda items: {"req_data": items},
+    "instances": lambda items: {"instances": items},
+    "text": lambda items: {"text": items},
+}
+"""The forms of a request that hold a list of items."""
+
+
+def unwrapped(form: str, reply: Any) -> Any:
+    """The answers in a reply's wrapper; None where it is not the one of the form, or holds anything else."""
+    if form == "data":
+        return unwrapped("req_data", reply["data"]) if set(reply) == {"data"} else None
+    key = "predictions" if form == "instances" else "resp_data"
+    return reply[key] if set(reply) == {key} else None

@@ -1,0 +1,141 @@
+"""What every model of the table promises, whatever is inside it."""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Tuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import MODELS
+
+ROOT = Path(__file__).resolve().parents[2]
+v1 = tf.compat.v1
+Ask = Callable[..., np.ndarray]
+WORDS = "soup match team the a of 比赛 好吃 stadium unknownword ! 👍".split()
+
+
+@pytest.fixture(scope="module", params=sorted(MODELS))
+def package(request: Any, packages: Dict[str, Path]) -> Path:
+    return packages[request.param]
+
+
+@pytest.fixture(scope="module")
+def opened(package: Path) -> Any:
+    """The package's signatures, and a function that asks it."""
+    graph = tf.Graph()
+    with graph.as_default():
+        session = v1.Session(graph=graph)
+        signatures = v1.saved_model.loader.load(session, ["serve"], str(package)).signature_def
+    signature = signatures["serving_default"]
+
+    def ask(texts: List[str], alias: str = "output", **feeds: float) -> np.ndarray:
+        feed = {signature.inputs["input_x"].name: np.array([t.encode() for t in texts], object)}
+        feed.update({signature.inputs[name].name: value for name, value in feeds.items()})
+        return session.run(signature.outputs[alias].name, feed)
+
+    return signatures, ask
+
+
+def _described(infos: Any) -> Dict[str, Tuple[str, List[int]]]:
+    return {alias: (tf.as_dtype(info.dtype).name, [dim.size for dim in info.tensor_shape.dim])
+            for alias, info in infos.items()}
+
+
+def test_every_model_has_the_same_aliases_dtypes_and_shapes(opened: Any) -> None:
+    signatures, _ = opened
+    assert {key for key in signatures if not key.startswith("__")} == {"serving_default", "predict_text"}
+    for key, inputs in (("serving_default", {"input_x": ("string", [-1]), "keep_prob": ("float32", [])}),
+                        ("predict_text", {"input_x": ("string", [-1])})):
+        assert signatures[key].method_name == "tensorflow/serving/predict"
+        assert _described(signatures[key].inputs) == inputs
+        assert _described(signatures[key].outputs) == {"output": ("float32", [-1, 3]), "label": ("string", [-1])}
+    assert signatures["serving_default"].defaults["keep_prob"].float_val[:] == [1.0]
+
+
+def test_one_meta_graph_under_the_tag_serve(package: Path) -> None:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString((package / "saved_model.pb").read_bytes())
+    assert [sorted(graph.meta_info_def.tags) for graph in saved.meta_graphs] == [["serve"]]
+
+
+def test_the_labels_are_sorted_and_the_label_is_the_most_probable(package: Path, opened: Any) -> None:
+    labels = (package / "assets" / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    assert labels == sorted(["food", "sport", "体育 news"])
+    texts = ["soup and bread", "goal and win", "体育 记者", ""]
+    assert [x.decode() for x in opened[1](texts, "label")] == [labels[i] for i in opened[1](texts).argmax(1)]
+
+
+def test_an_empty_batch_has_no_rows_and_all_classes(opened: Any) -> None:
+    assert opened[1]([]).shape == (0, 3)
+
+
+def test_nothing_is_dropped_unless_keep_prob_says_so(opened: Any) -> None:
+    texts = ["soup and bread for dinner"] * 8
+    plain = opened[1](texts)
+    assert np.array_equal(plain, opened[1](texts, keep_prob=1.0))
+    assert np.abs(opened[1](texts, keep_prob=0.3) - plain).max() > 1e-3
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join), min_size=2, max_size=12))
+def test_padding_is_invisible(opened: Any, texts: List[str]) -> None:
+    ask = opened[1]
+    alone = np.concatenate([ask([text]) for text in texts])
+    assert np.abs(ask(texts) - alone).max() <= 5e-6
+    assert np.abs(ask([*texts, "goal " * 49]) [:-1] - alone).max() <= 5e-6
+
+
+@pytest.mark.parametrize("text", ["", " ", "soup", "soup match", "\0", "👍", "soup " * 5000])
+def test_short_empty_and_endless_texts_have_probabilities(opened: Any, text: str) -> None:
+    row = opened[1]([text])
+    assert row.shape == (1, 3) and abs(row.sum() - 1) < 1e-5 and np.all(row >= 0)
+
+
+FOURTH = '''
+"""The mean of the embeddings (Iyyer et al. 2015)."""
+import tensorflow as tf
+
+from models import layers
+
+
+def weights(rng, vocabulary, classes, settings):
+    w = layers.embedding(rng, vocabulary, settings["embedding"])
+    w.update(layers.dense(rng, "output", settings["embedding"], classes))
+    return w
+
+
+def logits(w, ids, dropout):
+    length = layers.lengths(ids)
+    inside = layers.mask(length, tf.shape(ids)[1])
+    mean = tf.reduce_sum(tf.gather(w["embedding"], ids) * inside, 1) / tf.cast(length, tf.float32)[:, None]
+    return layers.linear(w, "output", dropout(mean))
+'''
+
+
+def test_a_fourth_model_is_a_file_a_line_and_a_yaml(small_data: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "project"
+    for name in ("train.py", "infer.py", "customize_service.py"):
+        copy.mkdir(exist_ok=True)
+        shutil.copy(str(ROOT / name), str(copy))
+    for name in ("models", "textjob", "config", "shims"):
+        shutil.copytree(str(ROOT / name), str(copy / name), ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "models" / "mean.py").write_text(FOURTH, encoding="utf-8")
+    table = copy / "models" / "__init__.py"
+    lines = table.read_text(encoding="utf-8").replace("import cnn, rcnn, rnn", "import cnn, mean, rcnn, rnn")
+    table.write_text(lines.replace('    "cnn": cnn,\n', '    "cnn": cnn,\n    "mean": mean,\n'), encoding="utf-8")
+    (copy / "config" / "mean.yaml").write_text("embedding: 32  # values a word\n", encoding="utf-8")
+
+    command = [sys.executable, "train.py", "--data_url", str(small_data), "--train_url", str(tmp_path / "out"),
+               "--models", "mean", "--mean_embedding", "16", "--epochs", "8", "--learning_rate", "0.02", "--min_count", "1"]
+    done = subprocess.run(command, cwd=str(copy), capture_output=True, text=True, env=dict(os.environ), timeout=300)
+    assert done.returncode == 0, done.stderr
+    asked = subprocess.run([sys.executable, "infer.py", "predict", "--model", str(tmp_path / "out" / "mean"),
+                            "soup and bread for dinner"], cwd=str(copy), capture_output=True, text=True, timeout=300)
+    assert '"predicted_label": "food"' in asked.stdout, asked.stdout + asked.stderr
