@@ -125,9 +125,10 @@ def find_items(data):
     inner = data.get("data")
     if isinstance(inner, dict) and "req_data" in inner:
         return a_list(inner, "req_data"), inner, lambda answers: {"data": {"resp_data": answers}}
-    for key, reply in (("req_data", "resp_data"), ("instances", "predictions")):
-        if key in data:
-            return a_list(data, key), data, lambda answers: {reply: answers}
+    if "req_data" in data and not is_upload(data["req_data"]):
+        return a_list(data, "req_data"), data, lambda answers: {"resp_data": answers}
+    if "instances" in data and not is_upload(data["instances"]):
+        return a_list(data, "instances"), data, lambda answers: {"predictions": answers}
     text = data.get("text")
     if isinstance(text, str):
         return [text], data, lambda answers: answers[0]
@@ -164,7 +165,8 @@ def read_lines(file):
             lines = content.decode(encoding).split("\n")
         except UnicodeDecodeError:
             continue
-        return [line[:-1] if line.endswith("\r") else line for line in lines[:-1] + [last for last in lines[-1:] if last]]
+        lines = lines if lines[-1] else lines[:-1]  # the last newline adds no text
+        return [line[:-1] if line.endswith("\r") else line for line in lines]
     raise Refusal("bad_request", "the uploaded file is neither UTF-8 nor GB18030 text")
 
 
@@ -239,7 +241,7 @@ def classify(model, items):
 
 def scored(model, inputs):
     try:
-        rows = scores_of(model.plan, model.ask(inputs))
+        rows = scores_of(model.plan, model.run(feeds_of(model.plan, inputs)))
         if len(rows) != len(inputs):
             raise ValueError("the model gave %d rows for %d texts" % (len(rows), len(inputs)))
     except Exception:  # whatever an engine may raise: the process must live, and the others be answered
@@ -279,7 +281,7 @@ def answer(row, labels, request):
 
 # --- from the folder to the model: once, in the constructor -----------------------------------------------------------
 
-Model = collections.namedtuple("Model", "plan labels ask")
+Model = collections.namedtuple("Model", "plan labels run")
 Plan = collections.namedtuple("Plan", "tags signature input dtype rank takes_ids length feeds output is_label rule")
 
 FEEDS = (  # what a further input gets while serving: where its alias holds this, of this kind, then this value
@@ -298,9 +300,8 @@ def load(folder, options, tf_serving=None):
     tags = choose("tag set", "tags", options, ("serve",), sorted(meta_graphs))
     plan = read_plan(tags, meta_graphs[tags], options)
     if tf_serving:  # loads by itself and may not be up yet, so nothing is asked of it here
-        plan, labels = judge(plan, meta_graphs[tags], options, folder, None)
-        return Model(plan, labels, lambda inputs: tf_serving(
-            {alias: value.tolist() for alias, value in feeds_of(plan, inputs).items()}))
+        return Model(*judge(plan, meta_graphs[tags], options, folder, None), lambda feeds: tf_serving(
+            {alias: value.tolist() for alias, value in feeds.items()}))
     golden = read_json(os.path.join(folder, "model_card.json")).get("golden", [])
     probes = [read_item(item, plan) for item in golden] or PROBES
     if plan.takes_ids and not golden:
@@ -313,10 +314,9 @@ def load(folder, options, tf_serving=None):
         except Exception as error:  # engines raise errors of every kind; the other loader may do
             faults.append("%s: %s" % (way, " ".join(str(error).split())[:300]))
             continue
-        plan, labels = judge(plan, meta_graphs[tags], options, folder, seen)
-        model = Model(plan, labels, lambda inputs: run(feeds_of(plan, inputs)))
+        model = Model(*judge(plan, meta_graphs[tags], options, folder, seen), run)
         replay(model, probes, golden)
-        log.info("%s: loaded by %s as %s", folder, way, plan)
+        log.info("%s: loaded by %s as %s", folder, way, model.plan)
         return model
     raise LoadError("TensorFlow %s cannot load %s. %s" % (tf.__version__, folder, "; ".join(faults)))
 
@@ -333,8 +333,8 @@ def check_files(folder):
         except OSError as error:
             raise LoadError("%s, listed in manifest.json, cannot be read: %s. Upload the package again" % (path, error))
         if digest.hexdigest() != entry["sha256"]:
-            raise LoadError("%s is not the file listed in manifest.json (%d bytes, %d expected): it was cut or changed. "
-                            "Upload the package again" % (path, os.path.getsize(os.path.join(folder, path)), entry["size"]))
+            raise LoadError("%s was cut or changed: %d bytes, manifest.json lists %d. Upload the package again" % (
+                path, os.path.getsize(os.path.join(folder, path)), entry["size"]))
     found = {os.path.relpath(os.path.join(top, name), folder).replace(os.sep, "/")
              for top, _, names in os.walk(folder) for name in names if "__pycache__" not in top}
     if listed and found - set(listed) - {"manifest.json"}:
@@ -415,8 +415,8 @@ def feed(alias, info, options):
     for part, wanted, value in FEEDS:
         if part in alias.lower() and kind(info) == wanted and not info.tensor_shape.dim:
             return np.array(value, dtype)
-    raise LoadError("the model also wants %r (%s, %d axes): say what it gets, as in {\"feeds\": {%s: 0}}, in service.json"
-                    % (alias, kind(info), len(info.tensor_shape.dim), json.dumps(alias)))
+    raise LoadError("the model also wants %r (%s, %d axes): say what it gets in service.json, as in %s" % (
+        alias, kind(info), len(info.tensor_shape.dim), json.dumps({"feeds": {alias: 0}})))
 
 
 def feeds_of(plan, inputs):
@@ -447,7 +447,7 @@ def open_function(folder, plan, _):
 
 
 def judge(plan, meta_graph, options, folder, seen):
-    """The plan with its rule, and the class names; ``seen`` are outputs for texts of many kinds, where any were asked."""
+    """The plan with its rule, and the class names; ``seen`` are outputs for texts of many kinds, or None."""
     if plan.is_label:
         return plan, []
     info = meta_graph.signature_def[plan.signature].outputs[plan.output]
@@ -492,8 +492,8 @@ def rule_of(plan, columns, options, op, seen):
             return logits
         if columns == 1 or np.abs(rows.sum(axis=1) - 1).max() < 1e-3:
             return "probabilities"
-    raise LoadError("the rows of %r (%d columns, made by %s) need not sum to 1: say what they are, 'probabilities', "
-                    "'softmax' or 'sigmoid', under 'scores' in service.json" % (plan.output, columns, op or "nothing known"))
+    raise LoadError("the rows of %r (%d columns, made by %s) need not sum to 1: say 'probabilities', 'softmax' or "
+                    "'sigmoid' under 'scores' in service.json" % (plan.output, columns, op or "nothing known"))
 
 
 def replay(model, probes, golden):
@@ -502,6 +502,6 @@ def replay(model, probes, golden):
         expected = np.array(item["probabilities"])
         off = np.inf if isinstance(row, Refusal) or row.shape != expected.shape else np.abs(row - expected).max()
         if not off <= TOLERANCE:
-            raise LoadError("the golden text %r has other answers than at export (off by %.2g, %g allowed): this engine, "
-                            "TensorFlow %s, computes the model wrongly, or a file was changed"
-                            % (item["text"][:40], off, TOLERANCE, tf.__version__))
+            raise LoadError("the golden text %r gets another answer than at export (off by %.2g, %g allowed): "
+                            "TensorFlow %s computes this model wrongly, or a file was changed" % (
+                                item["text"][:40], off, TOLERANCE, tf.__version__))

@@ -15,8 +15,8 @@ from typing import Any, List, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 
-from textjob import batch_inference, check, errors, evaluation, package  # noqa: E402
-from textjob.rehearsal import Rehearsal  # noqa: E402
+from textjob import batch_inference, check, errors, evaluation, package
+from textjob.rehearsal import Rehearsal
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic loader, which is meant
 
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, function: Any) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=function.__doc__, description=function.__doc__, allow_abbrev=False)
         sub.set_defaults(function=function)
-        sub.add_argument("--model", required=True, metavar="P", help="a package, or the folder that holds it as 'model'")
+        sub.add_argument("--model", required=True, metavar="P", help="a package, or the folder of its folder 'model'")
         return sub
 
     def columns(sub: argparse.ArgumentParser) -> None:

@@ -15,8 +15,8 @@ from typing import List, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 
-from textjob import batches, card, data, errors, export, golden, metrics, package, report, settings, training  # noqa: E402
-from textjob.output import Output  # noqa: E402
+from textjob import batches, card, data, errors, export, golden, metrics, package, report, settings, training
+from textjob.output import Output
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic export, which is there on purpose
 
@@ -61,7 +61,8 @@ def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, o
                          if len(part.labels) else {} for part in (inputs.dev, inputs.test))
 
             saved_model = Path(scratch) / name
-            export.export(saved_model, name, trained.weights, vocabulary_file, labels_file, dataset.labels, job.max_length)
+            export.export(
+                saved_model, name, trained.weights, vocabulary_file, labels_file, dataset.labels, job.max_length)
             golden_texts = golden.texts(inputs.vocabulary, dataset.dev.texts[:job.golden_rows])
             probabilities = network.probabilities(inputs.ids(golden_texts + dataset.dev.texts[:200])).numpy()
             export.verify(saved_model, golden_texts + dataset.dev.texts[:200], probabilities, dataset.labels)

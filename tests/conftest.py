@@ -12,7 +12,7 @@ TOPICS = {
     "sport": "match goal team player score win league coach ball 比赛 球队",
     "体育 news": "stadium crowd ticket 体育 新闻 记者 赛场 观众",
 }
-COMMON = "the a of in today very it is was and this that one more 的 是 在".split()
+COMMON = "the a of in today very it is was and this that one more 的 是 在".split()  # noqa: SIM905
 
 
 def write_rows(path: Path, rows: int, seed: int) -> Path:

@@ -89,5 +89,5 @@ def _resume(output: Path, items: Iterator[Item]) -> int:
     except (ValueError, KeyError, TypeError):
         matches = False
     if not matches:
-        raise RefusedError("{} holds something else than the answers to these rows; give another --output_url".format(output))
+        raise RefusedError("{} holds other things than answers to these rows; give another --output_url".format(output))
     return done

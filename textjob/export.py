@@ -30,7 +30,8 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
         keep_prob = v1.placeholder_with_default(np.float32(1.0), [], "keep_prob")
         ids = text.ids(input_x, text.table(str(vocabulary_file)), max_length)
         with v1.variable_scope(_scope(model, weights)):
-            variables = {name: v1.get_variable(name, value.shape, tf.float32, v1.zeros_initializer(), use_resource=False)
+            zeros = v1.zeros_initializer()
+            variables = {name: v1.get_variable(name, value.shape, tf.float32, zeros, use_resource=False)
                          for name, value in weights.items()}
         logits = MODELS[model].logits(
             variables, ids, lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
@@ -66,7 +67,8 @@ def _signature(inputs: Dict[str, Any], outputs: Dict[str, Any]) -> Any:
     info = v1.saved_model.build_tensor_info
     signature = v1.saved_model.build_signature_def(
         {alias: info(tensor) for alias, tensor in inputs.items()},
-        {alias: info(tensor) for alias, tensor in outputs.items()}, v1.saved_model.signature_constants.PREDICT_METHOD_NAME)
+        {alias: info(tensor) for alias, tensor in outputs.items()},
+        v1.saved_model.signature_constants.PREDICT_METHOD_NAME)
     # TensorFlow Serving refuses a request that lacks an input without a default here; 2.1 has no such field.
     if "keep_prob" in inputs and "defaults" in signature.DESCRIPTOR.fields_by_name:
         signature.defaults["keep_prob"].CopyFrom(tf.make_tensor_proto(np.float32(1.0)))
@@ -79,8 +81,8 @@ def answers(directory: Path, texts: Sequence[str]) -> Tuple[np.ndarray, List[str
     with graph.as_default(), v1.Session(graph=graph) as session:
         loaded = v1.saved_model.loader.load(session, [v1.saved_model.tag_constants.SERVING], str(directory))
         signature = loaded.signature_def["serving_default"]
-        output, label = session.run([signature.outputs["output"].name, signature.outputs["label"].name],
-                                    {signature.inputs["input_x"].name: np.array([t.encode("utf-8") for t in texts], object)})
+        feed = {signature.inputs["input_x"].name: np.array([text.encode("utf-8") for text in texts], object)}
+        output, label = session.run([signature.outputs["output"].name, signature.outputs["label"].name], feed)
     return output, [name.decode("utf-8") for name in label]
 
 

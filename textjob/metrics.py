@@ -1,14 +1,15 @@
 """Figures of a classifier on one part of the data, as scikit-learn defines them."""
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List
 
 import numpy as np
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 
-def evaluate(true: Sequence[int], predicted: Sequence[int], names: List[str]) -> Dict[str, Any]:
+def evaluate(true: Any, predicted: Any, names: List[str]) -> Dict[str, Any]:
     """Accuracy, macro averages, a row for each class, the confusion matrix (rows: true, columns: predicted).
 
-    Class numbers index ``names``. Averages are over the classes that occur, true or predicted.
+    ``true`` and ``predicted`` are sequences of class numbers, which index ``names``. Averages are over the classes
+    that occur, true or predicted.
     """
     everything = list(range(len(names)))
     per_class = precision_recall_fscore_support(true, predicted, labels=everything, zero_division=0)

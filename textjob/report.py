@@ -2,7 +2,8 @@
 from pathlib import Path
 from typing import Any, Dict, List
 
-HEADER = ["model", "dev accuracy", "dev macro-F1", "test accuracy", "test macro-F1", "epochs", "training s", "package MB"]
+HEADER = ["model", "dev accuracy", "dev macro-F1", "test accuracy", "test macro-F1", "epochs", "training s",
+          "package MB"]
 
 
 def write(folder: Path, cards: Dict[str, Dict[str, Any]], sizes: Dict[str, int], best: str) -> str:
@@ -38,6 +39,7 @@ def _curves(path: Path, cards: Dict[str, Dict[str, Any]]) -> None:
     # Drawn without pyplot: no global state, and no display needed.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10, 4))
     FigureCanvasAgg(figure)
@@ -50,7 +52,7 @@ def _curves(path: Path, cards: Dict[str, Dict[str, Any]]) -> None:
         axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.3)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.axes[-1].legend()
     figure.tight_layout()
     figure.savefig(str(path), dpi=100)

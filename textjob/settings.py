@@ -192,14 +192,15 @@ def _check(settings: Settings) -> None:
         raise UsageError("--models is empty: expected some of {}".format(", ".join(MODELS)))
     for model in settings.models:
         if model not in MODELS or model in _RESERVED_NAMES:
-            raise UsageError("unknown model {!r}{}; there are {}".format(model, nearest(model, MODELS), ", ".join(MODELS)))
+            raise UsageError("unknown model {!r}{}; there are {}".format(
+                model, nearest(model, MODELS), ", ".join(MODELS)))
     if len(set(settings.models)) < len(settings.models):
         raise UsageError("--models names a model twice: {}".format(",".join(settings.models)))
     for name, (least, greatest) in _RANGES.items():
         value = getattr(settings, name)
         if not value >= least or (greatest is not None and not value <= greatest):
-            raise UsageError("{} = {}: expected {}{}".format(
-                name, value, "at least {:g}".format(least), "" if greatest is None else " and at most {:g}".format(greatest)))
+            most = "" if greatest is None else " and at most {:g}".format(greatest)
+            raise UsageError("{} = {}: expected at least {:g}{}".format(name, value, least, most))
     for name, choices in _CHOICES.items():
         if getattr(settings, name) not in choices:
             raise UsageError("{} = {!r}: expected {}{}".format(

@@ -20,7 +20,6 @@ from textjob.errors import JobError
 from textjob.optimizer import Optimizer
 from textjob.settings import Settings
 
-
 # tf.summary.scalar wants the package tensorboard, which today's TensorFlow no longer brings; this is what it writes.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 
@@ -46,7 +45,7 @@ class Network:
         self.optimizer = Optimizer(self.variables, settings.learning_rate, steps)
         self._logits = MODELS[name].logits
         self._settings = settings
-        self._class_weights = _class_weights(inputs, settings)
+        self._class_weights: np.ndarray = _class_weights(inputs, settings)
         self.step = tf.function(self._step, input_signature=[
             tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)])
         self.probabilities = tf.function(
@@ -93,8 +92,8 @@ class _Noise:
 
 
 def planned_epochs(part: Encoded, settings: Settings) -> int:
-    """The most epochs of a run: as set, else 8, and on small data as many as make 600 steps."""
-    return settings.epochs or max(8, math.ceil(600 / _batches(part, settings)))
+    """The most epochs of a run: as set, else 8, and on small data as many as make 1,000 steps."""
+    return settings.epochs or max(8, math.ceil(1000 / _batches(part, settings)))
 
 
 def _batches(part: Encoded, settings: Settings) -> int:
@@ -105,8 +104,8 @@ def _class_weights(inputs: Inputs, settings: Settings) -> np.ndarray:
     classes = len(inputs.labels)
     if settings.class_weights == "none":
         return np.ones(classes, np.float32)
-    counts = np.bincount(inputs.train.labels, minlength=classes)
-    return (counts.sum() / (classes * counts)).astype(np.float32)
+    counts = np.maximum(np.bincount(inputs.train.labels, minlength=classes), 1)
+    return np.asarray(counts.sum() / (classes * counts), np.float32)
 
 
 def train(name: str, inputs: Inputs, settings: Settings, logs: Path) -> Tuple[Network, Trained]:

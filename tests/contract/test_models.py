@@ -17,7 +17,7 @@ from models import MODELS
 ROOT = Path(__file__).resolve().parents[2]
 v1 = tf.compat.v1
 Ask = Callable[..., np.ndarray]
-WORDS = "soup match team the a of 比赛 好吃 stadium unknownword ! 👍".split()
+WORDS = ["soup", "match", "team", "the", "a", "of", "比赛", "好吃", "stadium", "unknownword", "!", "👍"]
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))
@@ -133,7 +133,8 @@ def test_a_fourth_model_is_a_file_a_line_and_a_yaml(small_data: Path, tmp_path: 
     (copy / "config" / "mean.yaml").write_text("embedding: 32  # values a word\n", encoding="utf-8")
 
     command = [sys.executable, "train.py", "--data_url", str(small_data), "--train_url", str(tmp_path / "out"),
-               "--models", "mean", "--mean_embedding", "16", "--epochs", "8", "--learning_rate", "0.02", "--min_count", "1"]
+               "--models", "mean", "--mean_embedding", "16", "--epochs", "8", "--learning_rate", "0.02",
+               "--min_count", "1"]
     done = subprocess.run(command, cwd=str(copy), capture_output=True, text=True, env=dict(os.environ), timeout=300)
     assert done.returncode == 0, done.stderr
     asked = subprocess.run([sys.executable, "infer.py", "predict", "--model", str(tmp_path / "out" / "mean"),

@@ -50,6 +50,15 @@ def seven(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return made_service(tmp_path_factory.mktemp("seven") / "model", lambda x: tf.tile(row, [tf.size(x), 1]), "abcdefg")
 
 
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A model whose scores tell any two texts apart, be it by a byte."""
+    def scores(texts: Any) -> Any:
+        share = tf.cast(tf.strings.to_hash_bucket_fast(texts, 2 ** 20), tf.float32) / 2 ** 20
+        return tf.stack([share, 1 - share], 1)
+    return made_service(tmp_path_factory.mktemp("exact") / "model", scores, "ab")
+
+
 # The forms
 
 
@@ -111,7 +120,7 @@ def test_an_answer_is_the_best_label_its_score_and_all_scores_best_first(each: A
         values = [score for _, score in answer["scores"]]
         assert values == sorted(values, reverse=True) and sum(values) == pytest.approx(1, abs=1e-5)
         assert answer["scores"][0] == [answer["predicted_label"], answer["score"]]
-        assert all(type(value) is float for value in values)
+        assert {type(value) for value in [answer["score"], *values]} == {float}
 
 
 def test_different_texts_get_different_answers(each: Any) -> None:
@@ -132,13 +141,15 @@ def test_different_texts_get_different_answers(each: Any) -> None:
     pytest.param(GOAL.encode() + b"\n\n\n", [GOAL, "", ""], id="empty lines"),
     pytest.param(b"\n" + GOAL.encode(), ["", GOAL], id="empty first line"),
     pytest.param(b"\n", [""], id="one empty line"),
-    pytest.param("goal\u2028team\x0b\x0c\x85score\rsoup\n好\n".encode(), ["goal team score soup", "好"],
+    pytest.param("a\u2028b\x0b\x0c\x85c\rd\x1e\n好\n".encode(), ["a\u2028b\x0b\x0c\x85c\rd\x1e", "好"],
                  id="LF alone separates"),
+    pytest.param("好👍\n㐀".encode("gb18030"), ["好👍", "㐀"], id="beyond GBK"),
+    pytest.param(b"a \r\n \r\r\n\x00\n", ["a ", " \r", "\x00"], id="blanks are kept"),
     pytest.param(b"", [], id="empty"),
     pytest.param(b"\xef\xbb\xbf", [], id="BOM alone"),
 ])
-def test_a_line_of_an_uploaded_file_is_a_text(service: Any, content: bytes, lines: List[str]) -> None:
-    assert are_answers(unwrapped("text", ask(service, {"file": upload(content)})), service, lines)
+def test_a_line_of_an_uploaded_file_is_a_text(exact: Any, content: bytes, lines: List[str]) -> None:
+    assert are_answers(unwrapped("text", ask(exact, {"file": upload(content)})), exact, lines)
 
 
 @pytest.mark.parametrize("field", ["file", "text", "", "文件", "data", "req_data", "instances"])

@@ -11,8 +11,8 @@ import random
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import numpy as np
+import tensorflow as tf
 
 v1 = tf.compat.v1
 BLOCK = 4096
@@ -62,7 +62,8 @@ def awkward_texts():
         yield b"a" + char + b"b " + char + char + b" 1" + char + b"'" + char
     rng = random.Random(1)
     for _ in range(8 * BLOCK):
-        yield bytes(rng.choice([rng.randrange(256), rng.randrange(0x80, 0x100), 0x61]) for _ in range(rng.randrange(24)))
+        length = rng.randrange(24)
+        yield bytes(rng.choice([rng.randrange(256), rng.randrange(0x80, 0x100), 0x61]) for _ in range(length))
 
 
 def sweep(saved_model):

@@ -37,15 +37,16 @@ def test_packages_of_an_old_training_image_answer_alike_everywhere(
 @pytest.mark.parametrize("command", [["predict", "a text"], ["check"]])
 def test_infer_runs_on_an_old_training_image(command: list, trained: Dict[str, Any]) -> None:
     name, *rest = command
-    done = subprocess.run([python_of(trained["engine"]), "infer.py", name, "--model", str(trained["out"] / "cnn"), *rest],
-                          cwd=str(ROOT), capture_output=True, text=True, timeout=300)
+    asked = [python_of(trained["engine"]), "infer.py", name, "--model", str(trained["out"] / "cnn"), *rest]
+    done = subprocess.run(asked, cwd=str(ROOT), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
 def _interpreter(version: str) -> str:
     root = subprocess.run(["sh", "-c", "pyenv root"], capture_output=True, text=True).stdout.strip()
     found = sorted(Path(root).glob("versions/{}.*/bin/python".format(version))) if root else []
-    for python in [os.environ.get("PYTHON" + version.replace(".", "")), *map(str, found), shutil.which("python" + version)]:
+    given = os.environ.get("PYTHON" + version.replace(".", ""))
+    for python in [given, *map(str, found), shutil.which("python" + version)]:
         if python and subprocess.run([python, "--version"], capture_output=True).returncode == 0:
             return python
     pytest.skip("no Python {} here: the grammar is not tried".format(version))

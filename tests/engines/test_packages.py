@@ -36,7 +36,8 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         signature = v1.saved_model.build_signature_def(
             {"input_x": info(input_x)}, {"tokens": info(tokens), "splits": info(splits)}, "tensorflow/serving/predict")
         builder = v1.saved_model.Builder(str(folder))
-        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature}, strip_default_attrs=True)
+        builder.add_meta_graph_and_variables(
+            session, ["serve"], {"serving_default": signature}, strip_default_attrs=True)
         builder.save()
     return folder
 

@@ -6,8 +6,8 @@ from typing import List, Tuple
 import pytest
 
 from textjob.data.columns import Columns, find_columns, header_columns
-from textjob.errors import DataError
 from textjob.data.rows import READERS, Row, decide_encoding, read_rows, read_text
+from textjob.errors import DataError
 
 
 def write(folder: Path, name: str, content: bytes) -> str:

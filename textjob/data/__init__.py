@@ -8,10 +8,10 @@ import json
 from collections import Counter
 from typing import Dict, List, NamedTuple, Set
 
-from textjob.errors import DataError
 from textjob.data.examples import Examples, Reader
 from textjob.data.folders import find_parts, some
 from textjob.data.split import split_off
+from textjob.errors import DataError
 
 __all__ = ["Dataset", "Examples", "read"]
 

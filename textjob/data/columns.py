@@ -7,8 +7,8 @@ from collections import Counter
 from itertools import islice
 from typing import AbstractSet, Iterable, List, NamedTuple, Optional, Tuple
 
-from textjob.errors import DataError, nearest
 from textjob.data.rows import Row, suffix
+from textjob.errors import DataError, nearest
 
 LABEL_NAMES = frozenset(
     {"label", "labels", "class", "category", "target", "tag", "intent", "sentiment", "polarity", "topic"}

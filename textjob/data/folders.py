@@ -3,8 +3,8 @@ from typing import Dict, List, NamedTuple, Tuple
 
 from fsspec.core import url_to_fs
 
-from textjob.errors import DataError
 from textjob.data.rows import ACCEPTED, suffix
+from textjob.errors import DataError
 
 PARTS = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test"}
 JUNK = frozenset({"__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini"})
