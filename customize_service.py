@@ -142,7 +142,7 @@ def find_items(data):
     if "text" in data:
         raise Refusal("missing_text", "text is null")
     raise Refusal("bad_request", "no text found: expected one of the keys data.req_data, req_data, instances, text, "
-                                 "or an uploaded text file; found %s" % (", ".join(sorted(map(str, data))) or "none"))
+                                 "or an uploaded text file; found %s" % (", ".join(sorted(map(repr, data))) or "none"))
 
 
 def a_list(holder, key):

@@ -28,10 +28,16 @@ def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
     x = tf.gather(w["embedding"], tf.transpose(ids))
     forward, backward = layers.bidirectional_lstm(w, x, length)
     # The context of a word is what stands before and after it, without the word (equations 1 and 2).
-    nothing = tf.zeros_like(forward[:1])
     inside = tf.transpose(layers.mask(length, tf.shape(ids)[1]), [1, 0, 2])
-    left = tf.concat([nothing, forward[:-1]], 0)
-    right = tf.concat([backward[1:] * inside[1:], nothing], 0)
+    left = _shifted(forward, 1)
+    right = _shifted(backward * inside, -1)
     hidden = tf.tanh(layers.linear(w, "hidden", tf.concat([left, x, right], 2)))
     pooled = tf.reduce_max(hidden * inside - (1.0 - inside), 0)
     return layers.linear(w, "output", dropout(pooled))
+
+
+def _shifted(x: Any, by: int) -> Any:
+    """Each word gets what its neighbour before (1) or after (-1) has, zeros where there is none."""
+    # Slice and pad: the gradient of x[1:] and x[:-1] is slower.
+    rest = tf.slice(x, [max(0, -by), 0, 0], tf.shape(x) - [1, 0, 0])
+    return tf.pad(rest, [[max(0, by), max(0, -by)], [0, 0], [0, 0]])

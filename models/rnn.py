@@ -1,4 +1,4 @@
-"""A bidirectional LSTM, the maximum and the mean of its outputs over time (Graves and Schmidhuber 2005)."""
+"""A bidirectional LSTM, the maximum of its outputs over time (Graves and Schmidhuber 2005)."""
 from typing import Any, Mapping
 
 import numpy as np

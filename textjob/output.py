@@ -5,7 +5,7 @@ from typing import Any, Dict, List
 
 from textjob import package
 from textjob.data import Dataset
-from textjob.errors import RefusedError
+from textjob.errors import PackageError, RefusedError
 from textjob.settings import Settings
 
 
@@ -34,13 +34,16 @@ class Output:
             raise RefusedError("--train_url {} is a file; it must be a folder".format(self.root))
         finished = []
         for path in sorted(self.root.glob("*/model/" + package.CARD)):
-            name = path.parent.parent.name
-            differing = self._differing(package.read_json(path))
+            name, damaged = path.parent.parent.name, package.problems(path.parent)
+            try:
+                differing = self._differing(package.read_json(path))
+            except PackageError:
+                continue  # of a damaged package that does not even say what it is; it is made anew
             if differing and not self._settings.overwrite:
                 raise RefusedError(
                     "{} holds a model of another run; it differs in {}. Give another --train_url, or --overwrite to "
                     "train again here".format(path.parent, "; ".join(differing)))
-            if name in self._settings.models and not self._settings.overwrite and not package.problems(path.parent):
+            if name in self._settings.models and not self._settings.overwrite and not damaged:
                 finished.append(name)
         for name in self._settings.models:
             package.clear_leftovers(self.package(name))

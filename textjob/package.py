@@ -69,24 +69,23 @@ def copy(source: Path, target: Path) -> None:
 
 def card_of(package: Path) -> Dict[str, Any]:
     """A package's model card; empty where there is no complete package."""
-    try:
-        return {} if problems(package) else read_json(package / CARD)
-    except PackageError:
-        return {}
+    return {} if problems(package) else read_json(package / CARD)
 
 
 def problems(package: Path) -> List[str]:
     """What keeps a folder from being a complete package: a sentence each, none if it is one."""
-    if not (package / MANIFEST).is_file():
-        return ["{} is missing: this is no complete package".format(MANIFEST)]
-    found = []
-    for entry in read_json(package / MANIFEST).get("files", []):
-        path = str(entry["path"])
+    try:
+        listed = {str(entry["path"]): entry for entry in read_json(package / MANIFEST)["files"]}
+    except (PackageError, KeyError, TypeError) as error:
+        return ["{} is missing or damaged: this is no complete package ({})".format(MANIFEST, error)]
+    found = ["{} is not listed in {}".format(path, MANIFEST) for path in (_MARK, SERVICE, CARD, CONFIG)
+             if path not in listed]
+    for path, entry in listed.items():
         if not (package / path).is_file():
             found.append("{} is missing".format(path))
         elif _entry(package, path) != entry:
-            found.append("{} was changed or cut: {:,} bytes, {:,} expected".format(
-                path, (package / path).stat().st_size, entry["size"]))
+            found.append("{} was changed or cut: {:,} bytes, {} expected".format(
+                path, (package / path).stat().st_size, entry.get("size")))
     return found
 
 

@@ -155,9 +155,9 @@ def _shown(value: Any) -> str:
 
 def _ignored(rest: Sequence[str], valid: List[str]) -> List[str]:
     """The names of unknown flags; one that nearly is a setting is an error."""
-    names = sorted({word.split("=")[0] for word in rest if word.startswith("--")})
+    names = sorted({word.split("=")[0] for word in rest if re.match("--?[A-Za-z_]", word)})
     for name in names:
-        hint = "" if name[2:] in PLATFORM_FLAGS else nearest(name[2:], valid)
+        hint = "" if name.lstrip("-") in PLATFORM_FLAGS else nearest(name.lstrip("-"), valid)
         if hint:
             raise UsageError("unknown flag {}{}".format(name, hint.replace("'", "--", 1).replace("'", "")))
     return names
@@ -201,6 +201,11 @@ def _check(settings: Settings) -> None:
         if not value >= least or (greatest is not None and not value <= greatest):
             most = "" if greatest is None else " and at most {:g}".format(greatest)
             raise UsageError("{} = {}: expected at least {:g}{}".format(name, value, least, most))
+    for model, section in settings.model.items():
+        for name, value in section.items():  # sizes, all of them
+            sizes = value if isinstance(value, list) else [value]
+            if not sizes or any(isinstance(size, (int, float)) and not size > 0 for size in sizes):
+                raise UsageError("{}_{} = {}: expected numbers above 0".format(model, name, _shown(value)))
     for name, choices in _CHOICES.items():
         if getattr(settings, name) not in choices:
             raise UsageError("{} = {!r}: expected {}{}".format(

@@ -142,7 +142,7 @@ def test_a_flag_gives_a_value_of_the_settings_type(flags: List[str], name: str, 
 @pytest.mark.parametrize("line, name, value", [
     ("models: [rnn]", "models", ["rnn"]), ("models: rnn,cnn", "models", ["rnn", "cnn"]),
     ("learning_rate: 1e-3", "learning_rate", 0.001), ("learning_rate: 1", "learning_rate", 1.0),
-    ("epochs: '3'", "epochs", 3), ("text_column: 1", "text_column", "1"), ("# nothing", "epochs", 20)])
+    ("epochs: '3'", "epochs", 3), ("text_column: 1", "text_column", "1"), ("# nothing", "batch_size", 64)])
 def test_a_line_of_a_file_gives_a_value_of_the_settings_type(tmp_path: Path, line: str, name: str, value: Any) -> None:
     found = getattr(parsed(*config(tmp_path, line + "\n")), name)
     assert found == value and type(found) is type(value)
@@ -171,7 +171,7 @@ def test_a_value_of_another_type_in_a_file_is_refused_by_name(tmp_path: Path, li
 
 RANGES: Dict[str, Tuple[List[str], List[str]]] = {  # values at the rim, and values beyond it
     "max_bad_rows": (["0", "1000000"], ["-1", "nan"]), "max_length": (["1", "100000"], ["0", "100001"]),
-    "vocabulary_size": (["1"], ["0", "-1"]), "min_count": (["1"], ["0"]), "epochs": (["1"], ["0", "-3"]),
+    "vocabulary_size": (["1"], ["0", "-1"]), "min_count": (["1"], ["0"]), "epochs": (["0", "1"], ["-1", "-3"]),
     "batch_size": (["1"], ["0"]), "learning_rate": (["0.000001"], ["0", "-1", "nan"]), "patience": (["1"], ["0"]),
     "keep_prob": (["0.01", "1"], ["0", "1.01"]), "word_dropout": (["0", "0.99"], ["1", "-0.1"]),
     "label_smoothing": (["0", "0.99"], ["1", "-0.1", "nan"]), "golden_rows": (["0", "1000"], ["-1", "1001"]),
