@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 PYTHON37 ?= $(shell ls -d "$$(pyenv root 2>/dev/null)"/versions/3.7.*/bin/python 2>/dev/null | tail -n 1)
+# The build without CUDA is half the size; where there is none, and on a GPU: make TENSORFLOW=tensorflow ...
+TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),tensorflow-cpu,tensorflow)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -17,7 +19,8 @@ help:
 
 $(VENV)/job: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) $(PIP_INSTALL) -r requirements.txt
+	sed 's/^tensorflow\b/$(TENSORFLOW)/' requirements.txt > $(VENV)/requirements.txt
+	$(RUN) $(PIP_INSTALL) -r $(VENV)/requirements.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/job requirements-dev.txt

@@ -49,7 +49,8 @@ log = logging.getLogger("customize_service")
 
 TOP_K = 5
 MAX_TEXT = 1 << 20          # characters of a text; the rest is cut here, long before a model's own cap matters
-MAX_REQUEST = 12 * 2 ** 20  # characters of a request, after that cut; the platform's own limit is 12 MB
+MAX_REQUEST = 12 * 2 ** 20  # bytes of a request's texts, after that cut; the platform's own limit is 12 MB
+MAX_ITEMS = 100000          # texts of a request: twelve million empty lines are 12 MB too
 BATCH = 128                 # texts in one call of the model: bounds its memory, whatever the size of a request
 TOLERANCE = 1e-4            # engines agree to 1e-6; a table or a kernel that is wrong is off by far more
 
@@ -114,9 +115,11 @@ def read_request(data, plan):
         raise Refusal("bad_request", "top_k must be a whole number")
     if "meta" in data and not echoed_meta(data):
         raise Refusal("bad_request", "meta must be plain JSON, without NaN, infinities and lone surrogates")
+    if len(items) > MAX_ITEMS:
+        raise Refusal("too_large", "a request may hold %d texts, not %d" % (MAX_ITEMS, len(items)))
     inputs = [read_item(item, plan) for item in items]
     if sum(len(item) for item in inputs if not isinstance(item, Refusal)) > MAX_REQUEST:
-        raise Refusal("too_large", "the texts of one request may have %d characters together" % MAX_REQUEST)
+        raise Refusal("too_large", "the texts of a request may have %d bytes together" % MAX_REQUEST)
     return Request(wrap, echoed_meta(data), inputs, int(top_k), threshold)
 
 

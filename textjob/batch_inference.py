@@ -1,4 +1,5 @@
 """A file of texts through a package: one JSON line a row, in order, from where an earlier run stopped."""
+import collections
 import itertools
 import json
 import os
@@ -25,9 +26,10 @@ def read(path: str, label_column: str = "", text_column: str = "") -> Iterator[I
     """Every row but a header; a file may have one column, then it is the text."""
     encoding = decide_encoding(path)
     name = Path(path).name
+    sample = itertools.islice(read_rows(path, encoding), 1000)
+    widths = collections.Counter(len(row.cells) for row in sample if row.cells)
     width, column = 1, 0
-    sample = [row for row in itertools.islice(read_rows(path, encoding), 1000) if row.cells]
-    if any(len(row.cells or []) > 1 for row in sample):
+    if widths and widths.most_common(1)[0][0] > 1:
         columns = find_columns(read_rows(path, encoding), name, label_column, text_column)
         width, column = columns.width, columns.text
     for number, row in enumerate(read_rows(path, encoding)):

@@ -248,8 +248,9 @@ for seconds in sys.stdin:
     if child == 0:
         package.copy(Path(sys.argv[1]), Path(sys.argv[2]))
         os._exit(0)
-    time.sleep(float(seconds))
-    os.kill(child, signal.SIGKILL)
+    if float(seconds) >= 0:
+        time.sleep(float(seconds))
+        os.kill(child, signal.SIGKILL)
     print(os.waitpid(child, 0)[1], flush=True)
 """
 
@@ -262,13 +263,14 @@ def test_a_package_that_is_being_replaced_is_complete_or_absent_whenever_the_job
     ends = []
     with copier:
         assert copier.stdin is not None and copier.stdout is not None
-        for seconds in [2.0] + [0.02 * rng.random() ** 3 for _ in range(60)]:
+        for seconds in [-1.0, *(0.02 * rng.random() ** 3 for _ in range(60)), -1.0]:  # the first and the last may end
             copier.stdin.write("{}\n".format(seconds))
             copier.stdin.flush()
             ends.append(int(copier.stdout.readline()))
             assert_none_is_half(package)
             assert package.exists() or len(ends) > 1
-    assert ends[0] == 0 and ends.count(signal.SIGKILL) > 10
+    assert ends[0] == ends[-1] == 0 and ends.count(signal.SIGKILL) > 10
+    assert list(tmp_path.iterdir()) == [package] and package.exists()
 
 
 MOMENTS: Dict[str, Callable[[Path], bool]] = {
@@ -289,7 +291,7 @@ def test_a_killed_job_leaves_no_half_package_and_comes_to_the_same_end(
                 assert job.poll() is None
                 assert_none_is_half(*finals)
                 time.sleep(0.002)
-            time.sleep(rng.uniform(0, 0.01))
+            time.sleep(rng.uniform(0, 0.002))
         finally:
             job.kill()
             job.wait()

@@ -211,3 +211,8 @@ def test_one_failing_text_among_hundreds_costs_no_other_its_answer(tmp_path: Pat
     texts[200] = "bad"
     answers = ask(service, {"instances": texts})["predictions"]
     assert [i for i, answer in enumerate(answers) if "error" in answer] == [200] and len(answers) == 300
+
+
+def test_more_items_than_a_request_may_hold_are_refused_before_anything_is_built(service: Any) -> None:
+    reply = ask(service, {"file": upload(b"\n" * 12_000_000)})
+    assert reply["error"]["code"] == "too_large" and "100000" in reply["error"]["message"]

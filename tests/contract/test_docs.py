@@ -1,0 +1,72 @@
+"""The documents say what the code does."""
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from textjob import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+
+def blocks(document: str, language: str) -> List[str]:
+    """The fenced blocks of a language."""
+    return re.findall(r"^```{}\n(.*?)^```".format(language), document, re.M | re.S)
+
+
+def test_every_command_of_the_readme_runs(small_data: Path, tmp_path: Path) -> None:
+    for name in ("train.py", "infer.py", "customize_service.py"):
+        shutil.copy(str(ROOT / name), str(tmp_path))
+    for name in ("models", "textjob", "config", "shims"):
+        shutil.copytree(str(ROOT / name), str(tmp_path / name), ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(str(small_data), str(tmp_path / "data"))
+    found = blocks(README, "bash")
+    assert found
+    # The test's own budget: the same commands, on fewer epochs.
+    config = tmp_path / "config" / "default.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("epochs: 0 ", "epochs: 1 "), encoding="utf-8")
+    for block in found:
+        script = block.replace("python ", sys.executable + " ")
+        done = subprocess.run(["bash", "-e", "-c", script], cwd=str(tmp_path), capture_output=True, text=True,
+                              timeout=500)
+        assert done.returncode == 0, (block, done.stdout, done.stderr)
+    assert len((tmp_path / "out" / "answers.jsonl").read_text(encoding="utf-8").splitlines()) == 60
+
+
+@pytest.mark.parametrize("document", [README, REFERENCE], ids=["README", "reference"])
+def test_every_make_target_that_is_named_exists(document: str) -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert set(re.findall(r"\bmake (\w+)\b(?= +#|`)", document)) <= set(targets)
+
+
+@pytest.mark.parametrize("path", sorted({*re.findall(r"\]\(([\w./]+)\)", README + REFERENCE)}))
+def test_every_link_leads_somewhere(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", REFERENCE, re.M)}
+    kinds = [errors.JobError, *errors.JobError.__subclasses__()]
+    assert documented == {0, 130} | {kind.exit_code for kind in kinds}
+    for kind in kinds:
+        assert re.search(r"{} +{} ".format(kind.__name__, kind.exit_code), errors.__doc__ or ""), kind
+
+
+def test_the_files_that_the_readme_draws_exist() -> None:
+    tree = next(block for block in blocks(README, "text") if "customize_service.py" in block)
+    for name in re.findall(r"^([\w./]+\.py|[\w]+/(?:[\w]+/)?)", tree, re.M):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_changelog_tells_of_every_command() -> None:
+    from infer import parser
+
+    commands = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert all(command in changelog for command in commands)
