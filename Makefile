@@ -1,6 +1,7 @@
 # make demo      train CNN, RNN and RCNN on BBC News, check each package, ask each the same question
 # make test      lint, types and the whole test suite
 # make engines   drive packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
+# make matrix    hold infer.py check's verdicts against the real engines (20 minutes, after make engines)
 # make clean     remove what these made
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ RUN := $(VENV)/bin/python
 ENGINES := .engines
 DEMO := out/demo
 
-.PHONY: help demo test lint unit engines clean
+.PHONY: help demo test lint unit engines matrix clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -45,11 +46,14 @@ lint: $(VENV)/dev
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/dev
-	$(RUN) -m pytest -q --ignore tests/engines
+	$(RUN) -m pytest -q --ignore tests/engines --ignore tests/matrix
 
 engines: $(VENV)/dev
 	@PYTHON37="$(PYTHON37)" sh tests/engines/install.sh $(ENGINES)
 	ENGINES_DIR=$(ENGINES) $(RUN) -m pytest -q -rs tests/engines
+
+matrix: $(VENV)/dev
+	ENGINES_DIR=$(abspath $(ENGINES)) $(RUN) -m pytest -q -rs --timeout=0 -W ignore tests/matrix
 
 clean:
 	rm -rf $(VENV) $(ENGINES) $(DEMO) .pytest_cache .mypy_cache .ruff_cache

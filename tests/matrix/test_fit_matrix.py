@@ -1,0 +1,84 @@
+"""What ``textjob.fit`` says is what the real engines do.
+
+    ENGINES_DIR=FOLDER pytest tests/matrix/test_fit_matrix.py
+
+FOLDER holds environments named tf1.15.5, tf2.1.0, tf2.6.2 (and tf1.13.1 if there is one), each with
+bin/python. Every engine and today's TensorFlow write some hundred small SavedModels; every engine then loads
+and runs them all by each of its loaders. A quarter of an hour on two cores.
+"""
+import json
+import os
+import subprocess
+import sys
+
+import fit_edits
+import pytest
+
+from textjob import fit
+from textjob.fit.registry import engines
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ENGINES_DIR = os.path.abspath(os.environ.get("ENGINES_DIR", ".engines"))
+PYTHONS = {engine.name: os.path.join(ENGINES_DIR, "tf" + engine.tensorflow, "bin", "python")
+           for engine in engines()}
+THERE = {name: python for name, python in PYTHONS.items() if os.path.exists(python)}
+LOADERS = {engine.name: [fit.SESSION, fit.SERVING] + [fit.LOAD] * engine.has_load for engine in engines()}
+CELLS = [(name, loader) for name in THERE for loader in LOADERS[name]]
+CRASHES = 10  # of one engine over all cases; each costs a new process
+
+pytestmark = [pytest.mark.skipif(not THERE, reason="ENGINES_DIR names no folder with engines"),
+              pytest.mark.timeout(3600)]
+
+
+def run(python, script, *arguments):
+    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", PYTHONPATH="")
+    command = ["nice", "-n", "10", python, "-W", "ignore", os.path.join(HERE, script)]
+    return subprocess.run(command + list(arguments), env=environment, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """WRITER/CASE/saved_model.pb"""
+    folder = tmp_path_factory.mktemp("exports")
+    for writer, python in list(THERE.items()) + [("today", sys.executable)]:
+        (folder / writer).mkdir()
+        done = run(python, "fit_exports.py", str(folder / writer))
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+    fit_edits.write_edits(str(folder / "today" / "v1_add"), str(folder / "edits"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(exports, tmp_path_factory):
+    """(engine, loader) → {"WRITER/CASE": error, or "" where it loaded and ran}"""
+    folder = tmp_path_factory.mktemp("outcomes")
+    found = {}
+    for engine, loader in CELLS:
+        out = str(folder / (engine + loader + ".json"))
+        for _ in range(CRASHES):
+            done = run(THERE[engine], "fit_outcomes.py", str(exports), loader, out)
+            if done.returncode == 0:
+                break
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+        with open(out) as source:
+            found[engine, loader] = json.load(source)
+    return found
+
+
+@pytest.mark.parametrize("engine, loader", CELLS)
+def test_the_verdict_on_every_export_is_the_engines_own(engine, loader, exports, outcomes):
+    wrong = []
+    for name, error in outcomes[engine, loader].items():
+        if loader == fit.SERVING and not error:  # loaded; it is run by the same Session
+            error = outcomes[engine, fit.SESSION][name]
+        tags = ["serve"] if name.endswith("two_meta_graphs") else None
+        reasons = fit.engine_fit(str(exports / name), tags, loader)[engine]
+        if bool(reasons) != bool(error):
+            wrong.append("{}: told {}, found {!r}".format(name, reasons, error))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("engine, loader", CELLS)
+def test_the_matrix_has_exports_that_load_and_exports_that_do_not(engine, loader, outcomes):
+    failed = sum(bool(error) for error in outcomes[engine, loader].values())
+    assert 20 < failed < len(outcomes[engine, loader]) - 100

@@ -1,0 +1,170 @@
+"""Ops by which a foreign SavedModel could touch files, processes or the network of whoever serves it.
+
+Told from op names, constants and assets, without running anything. A sandbox it is not: it names what a text
+classifier has no need of.
+"""
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+from textjob.fit.saved_graph import (
+    Message,
+    ancestors,
+    answers,
+    called,
+    library,
+    meta_graphs,
+    reachable,
+    source,
+)
+
+READS, WRITES = "reads files", "writes files"
+
+DANGEROUS = {
+    "calls Python":
+        "EagerPyFunc PyFunc PyFuncStateless",
+    READS:
+        "CSVDataset CSVDatasetV2 DTensorRestoreV2 ExperimentalCSVDataset ExperimentalLMDBDataset "
+        "ExperimentalMatchingFilesDataset ExperimentalSqlDataset FixedLengthRecordDataset "
+        "FixedLengthRecordDatasetV2 FixedLengthRecordReader FixedLengthRecordReaderV2 GenerateVocabRemapping "
+        "ImmutableConst ImportEvent LMDBDataset LMDBReader ListSnapshotChunksDataset LoadAndRemapMatrix "
+        "LoadDataset MatchingFiles MatchingFilesDataset ReadFile RecordInput Restore RestoreSlice RestoreV2 "
+        "Skipgram SnapshotChunkDataset SnapshotDatasetReader SqlDataset TFRecordDataset TFRecordDatasetV2 "
+        "TFRecordReader TFRecordReaderV2 TextLineDataset TextLineReader TextLineReaderV2 WholeFileReader "
+        "WholeFileReaderV2",
+    WRITES:
+        "CalibrationStatisticsSaver CreateSummaryDbWriter CreateSummaryFileWriter DatasetToTFRecord "
+        "DistributedSave DumpTensor ExperimentalDatasetToTFRecord MergeV2Checkpoints Save SaveDataset "
+        "SaveDatasetV2 SaveSlices SaveV2 SnapshotDataset SnapshotDatasetV2 WriteFile",
+    "talks to other machines":
+        "BigQueryReader DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4 "
+        "GenerateBigQueryReaderPartitions RegisterDataset RegisterDatasetV2 Rpc RpcCall RpcClient RpcServer "
+        "RpcServerRegister RpcServerStart TryRpc",
+    "changes how files are reached":
+        "FileSystemSetConfiguration GcsConfigureBlockCache GcsConfigureCredentials",
+    "runs something that this check cannot look into":
+        "DatasetFromGraph RemoteCall RemoteFusedGraphExecute",
+    "ends the process":
+        "Abort",
+}
+WHY = {op: why for why, ops in DANGEROUS.items() for op in ops.split()}
+
+# What the saver of a v1 graph is made of, and the functions traced_save and traced_restore of a v2 one.
+SAVER_OPS = {"MergeV2Checkpoints", "Restore", "RestoreSlice", "RestoreV2", "Save", "SaveSlices", "SaveV2"}
+
+# Harmless with these values of an attr: op → (attr, values, else)
+BY_ATTR = {
+    "PrintV2": ("output_stream", ("", "stderr", "stdout", "log(info)", "log(warning)", "log(error)"), WRITES),
+    "DecodeProtoV2": ("descriptor_source", ("", "local://"), READS),
+    "EncodeProto": ("descriptor_source", ("", "local://"), READS),
+    "FixedUnigramCandidateSampler": ("vocab_file", ("",), READS),
+}
+# Harmless when an input is an asset of the package, or "" (a cache in memory): op → (input, else)
+BY_FILE = {
+    "InitializeTableFromTextFile": (1, READS + " that are no assets"),
+    "InitializeTableFromTextFileV2": (1, READS + " that are no assets"),
+    "CacheDataset": (1, WRITES),
+    "CacheDatasetV2": (1, WRITES),
+}
+DEBUG_URLS = "debug_urls"  # the attr of the DebugIdentity family: files, or other machines
+PASSES_ON = ("Identity", "StopGradient")
+CHOOSES_FIRST = ("If", "StatelessIf", "Case", "StatelessCase")  # the first input chooses, the rest is passed
+
+
+def dangerous_ops(saved_model: str, tags: Optional[Iterable[str]] = None) -> List[str]:
+    """One sentence for each op of the model that can do harm; ``[]`` for what classifiers consist of."""
+    found: Dict[Tuple[str, str], List[str]] = {}
+    for meta in meta_graphs(saved_model, tags):
+        for op, why, node in Inspected(meta).findings():
+            found.setdefault((op, why), []).append(node)
+    return ["op `{}` {} (node `{}`{})".format(
+        op, why, nodes[0], ", and {} more".format(len(nodes) - 1) if len(nodes) > 1 else "")
+        for (op, why), nodes in sorted(found.items())]
+
+
+class Inspected:
+    """A MetaGraph as scopes of nodes: the main graph, named "", and the body of every function."""
+
+    def __init__(self, meta: Message) -> None:
+        self.functions = library(meta)
+        self.scopes: Dict[str, Dict[str, Message]] = {
+            name: {node.name: node for node in each.node_def} for name, each in self.functions.items()}
+        self.scopes[""] = {node.name: node for node in meta.graph_def.node}
+        self.assets = asset_constants(meta)
+        main = meta.graph_def.node
+        saver = ancestors(main, [meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name])
+        asked = ancestors(main, answers(meta))
+        # A save op that a signature can start is no part of the saver.
+        self.saver_nodes = {node.name for node in saver} - {node.name for node in asked}
+        self.saver_functions = reachable(saver, self.functions) - reachable(asked, self.functions)
+
+    def findings(self) -> Iterator[Tuple[str, str, str]]:
+        """(op, what it can do, node)"""
+        for scope, nodes in sorted(self.scopes.items()):
+            for node in nodes.values():
+                why = self.why(scope, node)
+                if why:
+                    yield node.op, why, "{} in {}".format(node.name, scope) if scope else node.name
+
+    def why(self, scope: str, node: Message) -> str:
+        """What harm this node can do; "" for none."""
+        own = scope in self.saver_functions if scope else node.name in self.saver_nodes
+        if node.op in WHY:
+            return "" if own and node.op in SAVER_OPS else WHY[node.op]
+        if node.op in BY_ATTR:
+            attr, harmless, why = BY_ATTR[node.op]
+            return why if attr in node.attr and node.attr[attr].s.decode("latin-1") not in harmless else ""
+        if node.op in BY_FILE:
+            index, why = BY_FILE[node.op]
+            origins = self.origins(scope, node.input[index], set())
+            return "" if all(self.harmless_name(where, origin) for where, origin in origins) else why
+        if DEBUG_URLS in node.attr and node.attr[DEBUG_URLS].list.s:
+            return WRITES
+        return ""
+
+    def harmless_name(self, scope: str, node: Message) -> bool:
+        """Is this constant an asset's path, or empty?"""
+        if not scope and node.name in self.assets:
+            return True
+        return node.op == "Const" and list(node.attr["value"].tensor.string_val) == [b""]
+
+    def origins(self, scope: str, tensor: str, seen: Set[Tuple[str, str]]) -> Iterator[Tuple[str, Message]]:
+        """The nodes that a tensor can come from: through identities, and from arguments to their callers."""
+        name = source(tensor)
+        if (scope, name) in seen:
+            return
+        seen.add((scope, name))
+        node = self.scopes[scope].get(name)
+        if node is None:
+            for caller, given in self.arguments(scope, name):
+                yield from self.origins(caller, given, seen)
+        elif node.op in PASSES_ON:
+            yield from self.origins(scope, node.input[0], seen)
+        elif node.op == "ReadVariableOp":  # tf.saved_model.save keeps an asset's path in a variable
+            assigned = [other.input[1] for other in self.scopes[scope].values() if (
+                other.op == "AssignVariableOp" and source(other.input[0]) == source(node.input[0]))]
+            for value in assigned:
+                yield from self.origins(scope, value, seen)
+            if not assigned:
+                yield scope, node
+        else:
+            yield scope, node
+
+    def arguments(self, function: str, argument: str) -> Iterator[Tuple[str, str]]:
+        """(scope, tensor) of what each caller of a function gives for one of its arguments."""
+        names = [each.name for each in self.functions[function].signature.input_arg] if function else []
+        for scope, nodes in self.scopes.items():
+            for node in nodes.values():
+                if argument in names and function in called(node):
+                    index = names.index(argument) + (node.op in CHOOSES_FIRST)
+                    if index < len(node.input):
+                        yield scope, node.input[index]
+
+
+def asset_constants(meta: Message) -> Set[str]:
+    """The constants that every loader overwrites with the path of an asset."""
+    from tensorflow.core.protobuf import meta_graph_pb2
+    assets = list(meta.asset_file_def)
+    if "saved_model_assets" in meta.collection_def:
+        for packed in meta.collection_def["saved_model_assets"].any_list.value:
+            assets.append(meta_graph_pb2.AssetFileDef())
+            packed.Unpack(assets[-1])
+    return {source(asset.tensor_info.name) for asset in assets}
