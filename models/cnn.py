@@ -11,7 +11,8 @@ from models.layers import Dropout, Weights
 def weights(rng: np.random.RandomState, vocabulary: int, classes: int, settings: Mapping[str, Any]) -> Weights:
     """Initial values; ``settings`` is config/cnn.yaml."""
     size, filters, widths = settings["embedding"], settings["filters"], settings["widths"]
-    w = layers.embedding(rng, vocabulary, size)
+    # Smaller than Kim's 0.25: 1.7 points more on the dev part of MR, 1.2 on that of TREC.
+    w = layers.embedding(rng, vocabulary, size, scale=0.1)
     for width in widths:
         w["convolution{}/kernel".format(width)] = layers.glorot(rng, width, size, filters)
         w["convolution{}/bias".format(width)] = np.zeros(filters, np.float32)

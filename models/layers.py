@@ -31,9 +31,9 @@ def glorot(rng: np.random.RandomState, *shape: int) -> np.ndarray:
     return rng.uniform(-limit, limit, shape).astype(np.float32)
 
 
-def embedding(rng: np.random.RandomState, vocabulary: int, size: int) -> Weights:
+def embedding(rng: np.random.RandomState, vocabulary: int, size: int, scale: float = 0.25) -> Weights:
     """A row for each id. Padding's row is zero at first; no model lets it matter."""
-    rows = rng.uniform(-0.25, 0.25, (vocabulary, size)).astype(np.float32)
+    rows = rng.uniform(-scale, scale, (vocabulary, size)).astype(np.float32)
     rows[0] = 0.0
     return {"embedding": rows}
 
