@@ -2,7 +2,7 @@
 
 ``tf.optimizers.Adam`` walks the whole embedding at each step, most of whose rows did not take part. Core TensorFlow
 has no sparse Adam kernel, so the rows are gathered, updated and scattered back (the "lazy" Adam of TensorFlow
-Addons): 1.2 to 1.4 times the examples a second on a vocabulary of 15,000, and no worse a model.
+Addons): on film reviews with 15,000 words, 1.4 times the examples a second in one run of each, and no worse a model.
 """
 from typing import Any, Dict, List
 
