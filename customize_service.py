@@ -1,28 +1,15 @@
 """The single inference entry: serves any exported text classifier on ModelArts, unchanged.
 
-The platform makes one instance of the service class and calls it from many threads; a request passes through
-this file from top to bottom::
+The platform makes one instance of the service class and calls it from many threads. A request passes through this
+file from top to bottom: its form and its texts, what the model says, the answers. The last section, from the folder
+to the model, runs once, before the first request.
 
-    data -> _preprocess (which form, which texts) -> _inference (the model) -> _postprocess (answers) -> reply
+An item is ``{"text": "..."}`` or a bare string (``{"input_x": [ids]}`` for a model of ids), its answer
+``{"predicted_label": "sport", "score": 0.98, "scores": [["sport", 0.98], ...]}`` or, for that item alone, ``{"error":
+{"code": ..., "message": ...}}``. ``top_k`` and ``threshold`` beside the items shorten ``scores``, ``meta`` comes back.
 
-=================================================  =======================================
-request (first match wins)                         reply
-=================================================  =======================================
-``{"data": {"req_data": [item, ...]}}``            ``{"data": {"resp_data": [answer, ...]}}``
-``{"req_data": [item, ...]}``                      ``{"resp_data": [answer, ...]}``
-``{"instances": [item, ...]}``                     ``{"predictions": [answer, ...]}``
-``{"text": "..."}``                                ``answer``
-``{"text": ["...", ...]}``, an uploaded text file  ``{"resp_data": [answer, ...]}``
-=================================================  =======================================
-
-An item is ``{"text": "..."}`` or a bare string (``{"input_x": [ids]}`` for a model that takes ids). An answer is
-``{"predicted_label": "sport", "score": 0.98, "scores": [["sport", 0.98], ...]}`` or, for that item alone,
-``{"error": {"code": ..., "message": ...}}``. ``top_k`` and ``threshold`` beside the list shorten ``scores``;
-``meta`` beside the data comes back. Nothing that a client sends raises.
-
-What the model calls its inputs and outputs is found from the model alone. Where a choice is open, a small file
-``service.json`` beside the model decides; the error names its key. Only the standard library, numpy and TensorFlow
-(1.15 to today's) are needed, and Python 3.6 can read this file.
+How a model is asked is found from the model alone, by the decision table below. Where a choice is open, a small file
+``service.json`` beside the model decides; the error names its key. Needs numpy and TensorFlow (1.15 to today's) alone.
 """
 import collections
 import hashlib
@@ -30,6 +17,7 @@ import itertools
 import json
 import logging
 import os
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +26,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 try:
     from model_service.tfserving_model_service import TfServingBaseService
 except ImportError:  # off the platform
-    class TfServingBaseService(object):
+    class TfServingBaseService:
         """What the platform's base class does with a request."""
 
         def inference(self, data):
@@ -54,6 +42,13 @@ MAX_ITEMS = 100000          # texts of a request: twelve million empty lines are
 BATCH = 128                 # texts in one call of the model: bounds its memory, whatever the size of a request
 TOLERANCE = 1e-4            # engines agree to 1e-6; a table or a kernel that is wrong is off by far more
 
+FORMS = (  # of a request, first match wins: where its items stand, where their answers go
+    (("data", "req_data"), ("data", "resp_data")),
+    (("req_data",), ("resp_data",)),
+    (("instances",), ("predictions",)),
+    (("text",), ("resp_data",)),  # a text by itself, not in a list, gets its bare answer
+)                                 # then uploaded text files under any name, a line a text: resp_data
+
 
 class LoadError(Exception):
     """The model cannot be served; the message names cause and remedy."""
@@ -63,7 +58,7 @@ class Refusal(Exception):
     """A request, or one item of it, that cannot be answered."""
 
     def __init__(self, code, message):
-        super(Refusal, self).__init__(message)
+        super().__init__(message)
         self.answer = {"error": {"code": code, "message": message}}
 
 
@@ -73,12 +68,15 @@ class TextClassifierService(TfServingBaseService):
     def __init__(self, model_name, model_path):
         folder = model_path if os.path.isdir(model_path) else os.path.dirname(model_path)
         check_files(folder)
-        options = read_json(os.path.join(folder, "service.json"))
-        ask = None
+        options, ask = read(folder, "service.json", an_object, {}), None
+        for key, value in options.items():
+            if not isinstance(value, KEYS.get(key, ())):
+                raise LoadError("service.json: %r: %r is not one of its keys, or of the wrong kind; they are %s" % (
+                    key, value, ", ".join("%s (%s)" % (k, v.__name__) for k, v in sorted(KEYS.items()))))
         if options.get("backend") == "tfserving":
             # Only for this backend: the base class's constructor connects to TensorFlow Serving.
-            super(TextClassifierService, self).__init__(model_name, model_path)
-            ask = super(TextClassifierService, self)._inference
+            super().__init__(model_name, model_path)
+            ask = super()._inference
         self.model_name, self.model_path = model_name, model_path
         self.model = load(folder, options, ask)
 
@@ -86,28 +84,30 @@ class TextClassifierService(TfServingBaseService):
         try:
             return read_request(data, self.model.plan)
         except Refusal as refusal:
-            reply = refusal.answer
-            return Request(lambda answers: reply, echoed_meta(data), [], TOP_K, 0.0)
+            return Request((), echoed_meta(data), [refusal], TOP_K, 0.0)
 
     def _inference(self, request):
         return request, classify(self.model, request.items)
 
     def _postprocess(self, outcome):
         request, rows = outcome
-        reply = request.wrap([answer(row, self.model.labels, request) for row in rows])
+        answers = [answer(row, self.model.labels, request) for row in rows]
+        reply = answers if request.reply else answers[0]
+        for key in reversed(request.reply):
+            reply = {key: reply}
         return dict(reply, **request.meta)
 
 
 # --- from the request to its items ------------------------------------------------------------------------------
 
-Request = collections.namedtuple("Request", "wrap meta items top_k threshold")
+Request = collections.namedtuple("Request", "reply meta items top_k threshold")
 
 
 def read_request(data, plan):
     """What a request asks; ``items`` are model inputs, with a :class:`Refusal` where an item is none."""
     if not isinstance(data, dict):
         raise Refusal("bad_request", 'expected a JSON object such as {"text": "..."}')
-    items, beside, wrap = find_items(data)
+    items, beside, reply = find_items(data)
     options = dict(data, **beside)
     top_k = number("top_k", options.get("top_k", TOP_K), 1, 1e9)
     threshold = number("threshold", options.get("threshold", 0.0), 0.0, 1.0)
@@ -120,40 +120,31 @@ def read_request(data, plan):
     inputs = [read_item(item, plan) for item in items]
     if sum(len(item) for item in inputs if not isinstance(item, Refusal)) > MAX_REQUEST:
         raise Refusal("too_large", "the texts of a request may have %d bytes together" % MAX_REQUEST)
-    return Request(wrap, echoed_meta(data), inputs, int(top_k), threshold)
+    return Request(reply, echoed_meta(data), inputs, int(top_k), threshold)
 
 
 def find_items(data):
-    """The items of a request, the object that they stand in, and what wraps their answers."""
-    inner = data.get("data")
-    if isinstance(inner, dict) and "req_data" in inner:
-        return a_list(inner, "req_data"), inner, lambda answers: {"data": {"resp_data": answers}}
-    if "req_data" in data and not is_upload(data["req_data"]):
-        return a_list(data, "req_data"), data, lambda answers: {"resp_data": answers}
-    if "instances" in data and not is_upload(data["instances"]):
-        return a_list(data, "instances"), data, lambda answers: {"predictions": answers}
-    text = data.get("text")
-    if isinstance(text, str):
-        return [text], data, lambda answers: answers[0]
-    if isinstance(text, list):
-        return text, data, lambda answers: {"resp_data": answers}
-    files = [file for field in data.values() if is_upload(field) for file in field.values()]
-    if files:
-        return [line for file in files for line in read_lines(file)], {}, lambda answers: {"resp_data": answers}
-    if text is not None:
-        raise Refusal("wrong_type", "text must be a string or a list of strings, not %s" % type(text).__name__)
-    if "text" in data:
-        raise Refusal("missing_text", "text is null")
+    """The items of a request, the object that they stand in, and where their answers go (``()``: bare)."""
+    uploads = [file for field in data.values() if is_upload(field) for file in field.values()]
+    for (*outer, key), reply in FORMS:
+        holder = data.get(outer[0]) if outer else data
+        if not isinstance(holder, dict) or key not in holder or is_upload(holder[key]):
+            continue
+        items, alone = holder[key], key == "text"
+        if isinstance(items, list):
+            return items, holder, reply
+        if alone and isinstance(items, str):
+            return [items], holder, ()
+        if alone and uploads:
+            break
+        if items is None:
+            raise Refusal("missing_text", "%s is null" % key)
+        raise Refusal("wrong_type", "%s must be %sa list, not %s" % (
+            key, "a string or " if alone else "", type(items).__name__))
+    if uploads:
+        return [line for file in uploads for line in read_lines(file)], {}, ("resp_data",)
     raise Refusal("bad_request", "no text found: expected one of the keys data.req_data, req_data, instances, text, "
                                  "or an uploaded text file; found %s" % (", ".join(sorted(map(repr, data))) or "none"))
-
-
-def a_list(holder, key):
-    if holder[key] is None:
-        raise Refusal("missing_text", "%s is null" % key)
-    if not isinstance(holder[key], list):
-        raise Refusal("wrong_type", "%s must be a list, not %s" % (key, type(holder[key]).__name__))
-    return holder[key]
 
 
 def is_upload(field):
@@ -195,35 +186,26 @@ def echoed_meta(data):
 
 def read_item(item, plan):
     """A model's input from an item: UTF-8 bytes, or a list of ids; a :class:`Refusal` where it is none."""
-    try:
-        return ids_of(item, plan) if plan.takes_ids else text_of(item)
-    except Refusal as refusal:
-        return refusal
-
-
-def text_of(item):
-    text = item.get("text") if isinstance(item, dict) else item
+    fields = item if isinstance(item, dict) else {"text": item}
+    if plan.takes_ids:
+        ids, limit = fields.get(plan.input, fields.get("input_x")), np.iinfo(plan.dtype)
+        if ids is None:
+            return Refusal("wrong_type" if "text" in fields else "missing_text", "this model takes ids, not text: an "
+                           'item is {"input_x": [1, 2, ...]}')
+        if not isinstance(ids, list) or not all(type(i) is int and limit.min <= i <= limit.max for i in ids):
+            return Refusal("wrong_type", "input_x must be a list of %s numbers" % plan.dtype.name)
+        if plan.length not in (None, len(ids)):
+            return Refusal("wrong_type", "input_x must hold %d ids, not %d" % (plan.length, len(ids)))
+        return ids
+    text = fields.get("text")
     if text is None:
-        raise Refusal("missing_text", 'an item is {"text": "..."} or a string; this one has no text')
+        return Refusal("missing_text", 'an item is {"text": "..."} or a string; this one has no text')
     if not isinstance(text, str):
-        raise Refusal("wrong_type", "text must be a string, not %s" % type(text).__name__)
-    text = text[:MAX_TEXT]
+        return Refusal("wrong_type", "text must be a string, not %s" % type(text).__name__)
     try:
-        return text.encode("utf-8")
+        return text[:MAX_TEXT].encode("utf-8")
     except UnicodeEncodeError:  # lone surrogates: pairs are joined, the others become U+FFFD
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
-
-
-def ids_of(item, plan):
-    ids = item.get(plan.input, item.get("input_x")) if isinstance(item, dict) else None
-    if ids is None:
-        raise Refusal("missing_text", 'this model takes ids, not text: an item is {"%s": [1, 2, ...]}' % plan.input)
-    limit = np.iinfo(plan.dtype)
-    if not isinstance(ids, list) or not all(type(i) is int and limit.min <= i <= limit.max for i in ids):
-        raise Refusal("wrong_type", "%s must be a list of %s numbers" % (plan.input, plan.dtype.name))
-    if plan.length is not None and len(ids) != plan.length:
-        raise Refusal("wrong_type", "%s must hold %d ids, not %d" % (plan.input, plan.length, len(ids)))
-    return ids
+        return text[:MAX_TEXT].encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
 
 
 # --- from the items to scores -----------------------------------------------------------------------------------
@@ -257,9 +239,9 @@ def scored(model, inputs):
 
 
 def scores_of(plan, outputs):
-    """Probabilities ``[batch, classes]`` from what the model gives, by the rule that was chosen at load."""
-    if plan.is_label:
-        return [label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
+    """Probabilities ``[batch, classes]`` by the rule that was chosen at load; of a label-only output its labels."""
+    if plan.rule == "labels":
+        return [label.decode("utf-8", "replace") if isinstance(label, bytes) else label
                 for label in np.reshape(outputs[plan.output], -1).tolist()]
     x = np.asarray(outputs[plan.output], np.float64)
     x = x.reshape(len(x), -1)
@@ -272,53 +254,71 @@ def scores_of(plan, outputs):
 
 
 def answer(row, labels, request):
-    """The JSON answer for an item's scores."""
+    """The JSON answer for an item's scores, or for its label."""
     if isinstance(row, Refusal):
         return row.answer
-    if isinstance(row, str):
-        return {"predicted_label": row}
+    if isinstance(row, (str, int)):
+        return {"predicted_label": labels[row] if row in range(len(labels)) else str(row)}
     best_first = np.argsort(-row, kind="mergesort").tolist()  # stable: equal scores in the order of the labels
     return {"predicted_label": labels[best_first[0]], "score": float(row[best_first[0]]),
             "scores": [[labels[i], float(row[i])] for i in best_first[:request.top_k] if row[i] >= request.threshold]}
 
 
-# --- from the folder to the model: once, in the constructor -----------------------------------------------------------
+# --- how a model is asked: the decision table, as docs/decisions.md has it --------------------------------------
 
-Model = collections.namedtuple("Model", "plan labels run")
-Plan = collections.namedtuple("Plan", "tags signature input dtype rank takes_ids length feeds output is_label rule")
-
-FEEDS = (  # what a further input gets while serving: where its alias holds this, of this kind, then this value
+KEYS = {"tags": list, "signature": str, "input": str, "feeds": dict, "output": str, "scores": str, "backend": str}
+# What may be the input, the scores, the labels: kind and shape as described() writes them.
+INPUTS = r"string\[-?\d+(, -?1)?\]|int\[-?\d+(, -?\d+)?\]|(string|int)\[\?\]"  # texts (a column at most), or ids
+SCORES = r"float\[-?\d+(, -?\d+)?\]|float\[\?\]"
+LABELS = r"(string|int)\[(-?\d+(, -?1)?|\?)\]"  # where there are no scores
+FEEDS = (  # what a further scalar gets while serving: where its alias holds this and it is of this kind
     ("keep", "float", 1.0),  # the probability of keeping a unit
     ("drop", "float", 0.0),  # the share of units to drop: 1.0 would ruin every answer silently
     ("rate", "float", 0.0),
     ("training", "bool", False),
 )
-RULES = ("probabilities", "softmax", "sigmoid")  # what is made of the scores; the first leaves them as they are
-PROBES = [b"", b"a", b"good", b"\xe5\xa5\xbd\xe7\x9a\x84", b"one two three", b"it is not bad at all"]
+Seen = collections.namedtuple("Seen", "alias op columns least greatest off")  # off: how far the rows' sums are from 1
+RULES = (  # what the scores are, first match wins; of logits a softmax, of one column of them a sigmoid, is made
+    ("made by Softmax", lambda seen: seen.op == "Softmax" and seen.columns > 1, "probabilities"),
+    ("one column made by Sigmoid", lambda seen: seen.op == "Sigmoid" and seen.columns == 1, "probabilities"),
+    ("rows that sum to 1", lambda seen: seen.columns > 1 and seen.least >= 0 and seen.off < 1e-3, "probabilities"),
+    ("an alias with logit", lambda seen: "logit" in seen.alias.lower(), "logits"),
+    ("values outside [0, 1]", lambda seen: seen.least < 0 or seen.greatest > 1, "logits"),
+    ("one column in [0, 1]", lambda seen: seen.columns == 1 and seen.least >= 0, "probabilities"),
+)
+
+
+# --- from the folder to the model: once, in the constructor -----------------------------------------------------
+
+Model = collections.namedtuple("Model", "plan labels run")
+Plan = collections.namedtuple("Plan", "tags signature input dtype rank takes_ids length feeds output rule")
+PROBES = [b"a", b"good", b"\xe5\xa5\xbd\xe7\x9a\x84", b"one two three", b"it is not bad at all"]
 
 
 def load(folder, options, tf_serving=None):
     """The model, by a Session where that loads it, else by ``tf.saved_model.load``; or as TensorFlow Serving has it."""
-    meta_graphs = read_meta_graphs(folder)
-    tags = choose("tag set", "tags", options, ("serve",), sorted(meta_graphs))
-    plan = read_plan(tags, meta_graphs[tags], options)
+    graphs = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in read(
+        folder, "saved_model.pb", saved_model_pb2.SavedModel.FromString).meta_graphs}
+    tags = choose("tags", "a tag set", options, ("serve",), sorted(graphs), graphs)
+    plan = read_plan(tags, graphs[tags], options)
     if tf_serving:  # loads by itself and may not be up yet, so nothing is asked of it here
-        return Model(*judge(plan, meta_graphs[tags], options, folder, None), lambda feeds: tf_serving(
+        return Model(*judge(plan, graphs[tags], options, folder, None), lambda feeds: tf_serving(
             {alias: value.tolist() for alias, value in feeds.items()}))
-    golden = read_json(os.path.join(folder, "model_card.json")).get("golden", [])
-    probes = [read_item(item, plan) for item in golden] or PROBES
-    if plan.takes_ids and not golden:
-        probes = [[0] * (plan.length or 1), [1] * (plan.length or 1)]
+    golden = read(folder, "model_card.json", an_object, {}).get("golden", [])
+    probes = [read_item(item, plan) for item in golden] or (
+        [[i] * int(plan.length or 1) for i in (0, 1)] if plan.takes_ids else PROBES)
     faults = []
     for way, opened in (("a Session", open_session), ("tf.saved_model.load", open_function)):
         try:
-            run = opened(folder, plan, meta_graphs[tags])
-            seen = run(feeds_of(plan, probes))[plan.output]
+            run = opened(folder, plan, graphs[tags])
+            seen = np.asarray(run(feeds_of(plan, probes))[plan.output])
+            if len(seen) != len(probes):
+                raise ValueError("%d rows for %d texts" % (len(seen), len(probes)))
         except Exception as error:  # engines raise errors of every kind; the other loader may do
             faults.append("%s: %s" % (way, " ".join(str(error).split())[:300]))
             continue
-        model = Model(*judge(plan, meta_graphs[tags], options, folder, seen), run)
-        replay(model, probes, golden)
+        model = Model(*judge(plan, graphs[tags], options, folder, seen), run)
+        replay(model, golden, probes)
         log.info("%s: loaded by %s as %s", folder, way, model.plan)
         return model
     raise LoadError("TensorFlow %s cannot load %s. %s" % (tf.__version__, folder, "; ".join(faults)))
@@ -326,100 +326,100 @@ def load(folder, options, tf_serving=None):
 
 def check_files(folder):
     """Every file that ``manifest.json`` lists is there and as it was; further ones are reported."""
-    listed = {entry["path"]: entry for entry in read_json(os.path.join(folder, "manifest.json")).get("files", [])}
+    listed = {entry["path"]: entry for entry in read(folder, "manifest.json", an_object, {}).get("files", [])}
     for path, entry in sorted(listed.items()):
-        digest = hashlib.sha256()
+        digest, size = hashlib.sha256(), 0
         try:
             with open(os.path.join(folder, path), "rb") as file:
                 for block in iter(lambda: file.read(1 << 20), b""):
                     digest.update(block)
+                    size += len(block)
         except OSError as error:
             raise LoadError("%s, listed in manifest.json, cannot be read: %s. Upload the package again" % (path, error))
         if digest.hexdigest() != entry["sha256"]:
             raise LoadError("%s was cut or changed: %d bytes, manifest.json lists %d. Upload the package again" % (
-                path, os.path.getsize(os.path.join(folder, path)), entry["size"]))
+                path, size, entry["size"]))
     found = {os.path.relpath(os.path.join(top, name), folder).replace(os.sep, "/")
              for top, _, names in os.walk(folder) for name in names if "__pycache__" not in top}
     if listed and found - set(listed) - {"manifest.json"}:
         log.warning("not listed in manifest.json: %s", ", ".join(sorted(found - set(listed) - {"manifest.json"})))
 
 
-def read_json(path):
-    """The object in a JSON file; an empty one where there is no such file."""
-    if not os.path.exists(path):
-        return {}
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-    except (OSError, ValueError) as error:
-        raise LoadError("%s cannot be read: %s" % (path, error))
-    if not isinstance(content, dict):
-        raise LoadError("%s must hold a JSON object" % path)
-    return content
-
-
-def read_meta_graphs(folder):
-    """Tag sets, as sorted tuples, to MetaGraphDefs."""
-    path = os.path.join(folder, "saved_model.pb")
+def read(folder, name, parse, *default):
+    """What ``parse`` makes of a file's bytes; the default, where there is one and no such file."""
+    path = os.path.join(folder, name)
+    if default and not os.path.exists(path):
+        return default[0]
     try:
         with open(path, "rb") as file:
-            saved_model = saved_model_pb2.SavedModel.FromString(file.read())
-    except Exception as error:  # protobuf's own error class moves from release to release
-        raise LoadError("%s is no SavedModel: %s" % (path, error))
-    return {tuple(sorted(graph.meta_info_def.tags)): graph for graph in saved_model.meta_graphs}
+            return parse(file.read())
+    except Exception as error:  # of json, of protobuf (whose error class moves from release to release), of the disk
+        raise LoadError("%s cannot be read: %s" % (path, error))
 
 
-def choose(what, key, options, preferred, found):
-    """One of the names found: what service.json says under ``key``, else the preferred, else the only one."""
+def an_object(content):
+    found = json.loads(content.decode("utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError("it must hold a JSON object")
+    return found
+
+
+def choose(key, expected, options, preferred, fitting, there):
+    """One of the names that fit: what service.json says under ``key``, else the preferred, else the only one."""
     asked = options.get(key, preferred)
-    asked = tuple(sorted(asked)) if isinstance(asked, list) else asked
-    if asked in found:
+    if key == "tags":
+        asked = tuple(sorted(map(str, asked)))
+    if asked in fitting:
         return asked
-    if key not in options and len(found) == 1:
-        return found[0]
-    raise LoadError("no %s %r; the model has: %s. Name one under %r in service.json" % (
-        what, asked, ", ".join(map(repr, found)) or "none that fits", key))
+    if key not in options and len(fitting) == 1:
+        return fitting[0]
+    found = [("%s %s" % (name, described(info))).strip() for name, info in sorted(there.items())]
+    raise LoadError("expected %s, %r or the only one; found %s. Name the one to use under %r in service.json" % (
+        expected, asked, ", ".join(found) or "none", key))
 
 
 def read_plan(tags, meta_graph, options):
-    """How to ask the model, from its signature; docs/decisions.md has these rules as a table."""
-    keys = sorted(key for key in meta_graph.signature_def if not key.startswith("__"))
-    key = choose("signature", "signature", options, "serving_default", keys)
-    inputs, outputs = meta_graph.signature_def[key].inputs, meta_graph.signature_def[key].outputs
-    name = choose("input of texts or ids", "input", options, "input_x", fitting(inputs, ("string", "int")))
-    scores = fitting(outputs, ("float",))
-    output = choose("output", "output", options, "output" if scores else "label",
-                    scores or fitting(outputs, ("string", "int")))
-    takes_ids, sizes = kind(inputs[name]) == "int", [d.size for d in inputs[name].tensor_shape.dim]
-    length = 1 if len(sizes) == 1 else sizes[-1] if sizes and sizes[-1] > 0 else None
-    return Plan(tags, key, name, np.dtype(tf.as_dtype(inputs[name].dtype).as_numpy_dtype), len(sizes) or 1 + takes_ids,
-                takes_ids, length if takes_ids else None,
-                {alias: feed(alias, info, options) for alias, info in inputs.items() if alias != name},
-                output, output not in scores, None)
+    """How to ask the model, from its signature alone."""
+    signatures = {key: found for key, found in meta_graph.signature_def.items() if not key.startswith("__")}
+    key = choose("signature", "a signature", options, "serving_default", sorted(signatures), signatures)
+    inputs, outputs = signatures[key].inputs, signatures[key].outputs
+    name = choose("input", "an input of texts (string [batch] or [batch, 1]) or ids (int [batch] or [batch, n])",
+                  options, "input_x", fitting(inputs, INPUTS), inputs)
+    scores = fitting(outputs, SCORES)
+    output = choose("output", "an output of scores (float [batch] or [batch, classes]) or labels (string or int)",
+                    options, "output" if scores else "label", scores or fitting(outputs, LABELS), outputs)
+    dtype, sizes = tf.as_dtype(inputs[name].dtype), [d.size for d in inputs[name].tensor_shape.dim]
+    length = 1 if len(sizes) == 1 else sizes[1] if sizes and sizes[1] > 0 else None
+    feeds = {alias: feed(alias, info, options, signatures[key]) for alias, info in inputs.items() if alias != name}
+    return Plan(tags, key, name, np.dtype(dtype.as_numpy_dtype), len(sizes) or 1 + dtype.is_integer, dtype.is_integer,
+                length, feeds, output, None if output in scores else "labels")
 
 
-def kind(info):
-    dtype = tf.as_dtype(info.dtype)
-    return ("string" if dtype == tf.string else "int" if dtype.is_integer else
-            "float" if dtype.is_floating else "bool" if dtype.is_bool else "other")
+def described(info):
+    """``string[-1, 1]``: a tensor's kind and shape, -1 for any size, ? for any rank; "" for what is no tensor."""
+    if not hasattr(info, "tensor_shape"):
+        return ""
+    dtype, shape = tf.as_dtype(info.dtype), info.tensor_shape
+    kind = "float" if dtype.is_floating else "int" if dtype.is_integer else dtype.name
+    return "%s[%s]" % (kind, "?" if shape.unknown_rank else ", ".join(str(d.size) for d in shape.dim))
 
 
-def fitting(infos, kinds):
-    """The aliases of dense tensors of these kinds with a batch axis and at most one more."""
-    return sorted(alias for alias, info in infos.items() if info.name and kind(info) in kinds and
-                  (info.tensor_shape.unknown_rank or len(info.tensor_shape.dim) in (1, 2)))
+def fitting(infos, pattern):
+    return sorted(alias for alias, info in infos.items() if info.name and re.fullmatch(pattern, described(info)))
 
 
-def feed(alias, info, options):
-    """What a further input gets: what service.json's ``feeds`` says, else a scalar by the table FEEDS."""
+def feed(alias, info, options, signature):
+    """What a further input gets: what service.json says, else a scalar by the table FEEDS, else the model's default."""
     dtype = tf.as_dtype(info.dtype).as_numpy_dtype
     if alias in options.get("feeds", {}):
-        return np.array(options["feeds"][alias], dtype)
+        return np.array(options["feeds"][alias]).astype(dtype)
     for part, wanted, value in FEEDS:
-        if part in alias.lower() and kind(info) == wanted and not info.tensor_shape.dim:
+        if part in alias.lower() and described(info) in (wanted + "[]", wanted + "[?]"):
             return np.array(value, dtype)
-    raise LoadError("the model also wants %r (%s, %d axes): say what it gets in service.json, as in %s" % (
-        alias, kind(info), len(info.tensor_shape.dim), json.dumps({"feeds": {alias: 0}})))
+    if alias in getattr(signature, "defaults", {}):  # a field that TensorFlow 1.15 and 2.1 do not know
+        return tf.make_ndarray(signature.defaults[alias])
+    raise LoadError("the model also wants %r, %s: say what it gets in service.json, as in %s" % (
+        alias, described(info), json.dumps({"feeds": {alias: 0}})))
 
 
 def feeds_of(plan, inputs):
@@ -429,8 +429,7 @@ def feeds_of(plan, inputs):
 
 
 def open_session(folder, plan, meta_graph):
-    signature = meta_graph.signature_def[plan.signature]
-    graph = tf.Graph()
+    signature, graph = meta_graph.signature_def[plan.signature], tf.Graph()
     with graph.as_default():
         session = tf.compat.v1.Session(graph=graph)
         tf.compat.v1.saved_model.loader.load(session, list(plan.tags), folder)
@@ -439,9 +438,7 @@ def open_session(folder, plan, meta_graph):
 
 
 def open_function(folder, plan, _):
-    if tf.__version__.startswith("1."):
-        raise LoadError("TensorFlow 1 has no such loader")
-    model = tf.saved_model.load(folder, tags=list(plan.tags))
+    model = tf.saved_model.load(folder, tags=list(plan.tags))  # TensorFlow 1 raises: it has no such loader
 
     def run(feeds):
         function = model.signatures[plan.signature]  # by way of the model, which must outlive its functions
@@ -451,21 +448,19 @@ def open_function(folder, plan, _):
 
 def judge(plan, meta_graph, options, folder, seen):
     """The plan with its rule, and the class names; ``seen`` are outputs for texts of many kinds, or None."""
-    if plan.is_label:
-        return plan, []
+    files = [read(folder, name, lambda content: [line for line in content.decode("utf-8").split("\n") if line], [])
+             for name in ("assets/labels.txt", "labels.txt")]
+    labels = files[0] or files[1]
+    if plan.rule == "labels":
+        return plan, labels
     info = meta_graph.signature_def[plan.signature].outputs[plan.output]
-    columns = seen.reshape(len(seen), -1).shape[1] if seen is not None else (
-        info.tensor_shape.dim[1].size if len(info.tensor_shape.dim) == 2 else 1)
-    plan = plan._replace(rule=rule_of(plan, columns, options, producer(meta_graph, info.name), seen))
-    classes = max(2, columns)
-    for path in (os.path.join(folder, "assets", "labels.txt"), os.path.join(folder, "labels.txt")):
-        if os.path.exists(path):
-            with open(path, encoding="utf-8", newline="\n") as file:
-                labels = [line for line in file.read().split("\n") if line]
-            if len(labels) != classes:
-                raise LoadError("%s has %d labels, the model %d classes" % (path, len(labels), classes))
-            return plan, labels
-    return plan, [str(i) for i in range(classes)]
+    columns = info.tensor_shape.dim[1].size if len(info.tensor_shape.dim) == 2 else 1
+    rows = np.zeros([0, max(columns, 1)]) if seen is None else np.reshape(seen, [len(seen), -1])
+    classes = max(2, rows.shape[1])
+    if labels and len(labels) != classes:
+        raise LoadError("labels.txt has %d labels, the model %d classes" % (len(labels), classes))
+    rule = rule_of(plan.output, options, producer(meta_graph, info.name), rows)
+    return plan._replace(rule=rule), labels or [str(i) for i in range(classes)]
 
 
 def producer(meta_graph, tensor):
@@ -477,34 +472,30 @@ def producer(meta_graph, tensor):
     return node.op if node is not None else ""
 
 
-def rule_of(plan, columns, options, op, seen):
-    """Which of RULES makes probabilities of the scores: decided here, once, never by the rows of a request."""
-    if "scores" in options:
-        if options["scores"] not in RULES:
-            raise LoadError("service.json: scores is %r; expected one of %s" % (options["scores"], ", ".join(RULES)))
+def rule_of(alias, options, op, rows):
+    """What makes probabilities of the scores: decided here, once, never by the rows of a request."""
+    columns, rows = rows.shape[1], rows[np.isfinite(rows).all(axis=1)]
+    logits = "softmax" if columns > 1 else "sigmoid"  # a softmax of one column would always be 1
+    sums = [rows.min(), rows.max(), np.abs(rows.sum(axis=1) - 1).max()] if rows.size else [np.nan] * 3
+    for why, holds, rule in RULES:
+        if "scores" not in options and holds(Seen(alias, op, columns, *sums)):
+            log.info("%s: %s, %s", alias, why, rule if rule == "probabilities" else "so %s by %s" % (rule, logits))
+            return rule if rule == "probabilities" else logits
+    if options.get("scores") in ("probabilities", "softmax", "sigmoid"):
         return options["scores"]
-    logits = "softmax" if columns > 1 else "sigmoid"  # a softmax over one column would always be 1
-    if "logit" in plan.output.lower():
-        return logits
-    if op == "Softmax" or (op == "Sigmoid" and columns == 1):
-        return "probabilities"
-    if seen is not None and op != "Sigmoid":
-        rows = seen.reshape(len(seen), -1)
-        if rows.min() < 0 or rows.max() > 1:
-            log.info("%s lies outside [0, 1]: logits, turned by a %s", plan.output, logits)
-            return logits
-        if columns == 1 or np.abs(rows.sum(axis=1) - 1).max() < 1e-3:
-            return "probabilities"
     raise LoadError("the rows of %r (%d columns, made by %s) need not sum to 1: say 'probabilities', 'softmax' or "
-                    "'sigmoid' under 'scores' in service.json" % (plan.output, columns, op or "nothing known"))
+                    "'sigmoid' under 'scores' in service.json" % (alias, columns, op or "nothing known"))
 
 
-def replay(model, probes, golden):
+def replay(model, golden, probes):
     """The golden texts get the answers here that they got where the model was exported."""
-    for row, item in zip(classify(model, probes), golden):
-        expected = np.array(item["probabilities"])
-        off = np.inf if isinstance(row, Refusal) or row.shape != expected.shape else np.abs(row - expected).max()
+    for item, row in zip(golden, classify(model, probes)):
+        expected, off = np.array(item.get("probabilities", [])), np.inf
+        if isinstance(row, np.ndarray) and row.shape == expected.shape:
+            off = np.abs(row - expected).max()
+        elif answer(row, model.labels, None).get("predicted_label") == item["label"] and "probabilities" not in item:
+            off = 0.0
         if not off <= TOLERANCE:
             raise LoadError("the golden text %r gets another answer than at export (off by %.2g, %g allowed): "
                             "TensorFlow %s computes this model wrongly, or a file was changed" % (
-                                item["text"][:40], off, TOLERANCE, tf.__version__))
+                                str(item.get("text", item))[:40], off, TOLERANCE, tf.__version__))

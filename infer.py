@@ -4,6 +4,7 @@
     python infer.py batch    --model out/model --data_url texts.tsv --output_url answers.jsonl
     python infer.py evaluate --model out/model --data_url test.tsv
     python infer.py check    --model out/model
+    python infer.py adopt    --source foreign/ --output adopted/
 """
 import argparse
 import json
@@ -15,7 +16,7 @@ from typing import Any, List, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 
-from textjob import batch_inference, check, errors, evaluation, package
+from textjob import adopt, batch_inference, check, errors, evaluation, package
 from textjob.rehearsal import Rehearsal
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic loader, which is meant
@@ -59,7 +60,47 @@ def evaluate(args: argparse.Namespace) -> int:
 
 def check_package(args: argparse.Namespace) -> int:
     """Is this package deployable: exit code 0, or 5 with the reasons."""
-    return check.main(package.locate(args.model))
+    return check.main(_folder(args.model), _split(args.allow), args.name, args.version, args.json)
+
+
+def adopt_model(args: argparse.Namespace) -> int:
+    """Give a foreign model the contract: a SavedModel, a .meta with its checkpoint, a Keras file."""
+    fields = adopt.Wanted._field_defaults
+    given = {name: value for name, value in vars(args).items() if name in fields and value not in (None, "")}
+    folder, notes = adopt.adopt(adopt.Wanted(**dict(
+        given, source=args.source, output=args.output, tags=_split(args.tags), allowed=_split(args.allow),
+        feeds=_feeds(args.feed))))
+    for engine, reasons in check.engines(folder).items():
+        notes.append("{} on {}{}".format("will not load" if reasons else "loads", engine,
+                                         ": " + "; ".join(reasons[:2]) if reasons else ""))
+    print("\n".join([*notes, "adopted: {}".format(folder)]))
+    return 0
+
+
+def _split(values: List[str]) -> List[str]:
+    return [part for value in values for part in value.split(",") if part]
+
+
+def _feeds(given: List[str]) -> Any:
+    """``NAME=VALUE`` pairs; a value is JSON."""
+    feeds = {}
+    for pair in given:
+        name, _, value = pair.partition("=")
+        try:
+            feeds[name] = json.loads(value)
+        except ValueError:
+            raise errors.UsageError("--feed {}: expected NAME=VALUE with a number, true, false or a list".format(pair))
+    return feeds
+
+
+def _folder(model: str) -> Path:
+    """The package, or what should be one: a check says what is missing in it."""
+    try:
+        return package.locate(model)
+    except errors.PackageError:
+        if not Path(model).is_dir():
+            raise
+        return Path(model) / "model" if (Path(model) / "model").is_dir() else Path(model)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,7 +112,9 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, function: Any) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=function.__doc__, description=function.__doc__, allow_abbrev=False)
         sub.set_defaults(function=function)
-        sub.add_argument("--model", required=True, metavar="P", help="a package, or the folder of its folder 'model'")
+        if name != "adopt":
+            sub.add_argument("--model", required=True, metavar="P",
+                             help="a package, or the folder of its folder 'model'")
         return sub
 
     def columns(sub: argparse.ArgumentParser) -> None:
@@ -90,8 +133,43 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--data_url", required=True, metavar="FILE", help="labelled texts; of a folder, its test part")
     sub.add_argument("--json", action="store_true", help="the figures as one JSON object")
     columns(sub)
-    command("check", check_package)
+    sub = command("check", check_package)
+    sub.add_argument("--json", action="store_true", help="what was found as one JSON object")
+    sub.add_argument("--allow", action="append", default=[], metavar="OP", help="a dangerous op that is meant")
+    sub.add_argument("--name", default="", metavar="N", help="the name that the model is to have on the platform")
+    sub.add_argument("--version", default="", metavar="X.Y.Z", help="the version that it is to have there")
+    _adopt_flags(command("adopt", adopt_model))
     return top
+
+
+def _adopt_flags(sub: argparse.ArgumentParser) -> None:
+    where = sub.add_argument_group("where")
+    where.add_argument("--source", required=True, metavar="S", help="a SavedModel's folder, NAME.meta, a folder of "
+                       "checkpoints, NAME.keras or NAME.h5")
+    where.add_argument("--output", required=True, metavar="P", help="where the package goes, in a folder 'model'")
+    where.add_argument("--overwrite", action="store_true", help="replace a package that is there")
+    how = sub.add_argument_group("how the source is asked, where it does not say so itself (docs/decisions.md)")
+    how.add_argument("--tags", action="append", default=[], metavar="A,B", help="the tag set")
+    how.add_argument("--signature", metavar="KEY", help="the signature")
+    how.add_argument("--input_tensor", metavar="X", help="alias or tensor name of the input")
+    how.add_argument("--output_tensor", metavar="X", help="alias or tensor name of the scores")
+    how.add_argument("--feed", action="append", default=[], metavar="X=V", help="what a further input gets")
+    how.add_argument("--scores", choices=["probabilities", "softmax", "sigmoid"], help="what the scores are, or need")
+    how.add_argument("--labels", metavar="FILE", help="class names, a line each, in the order of the scores")
+    how.add_argument("--allow", action="append", default=[], metavar="OP", help="a dangerous op that is meant")
+    text = sub.add_argument_group("from text to ids, for a source that takes ids")
+    text.add_argument("--vocabulary", metavar="FILE", help="a token a line; the number of the line, from 0, is its id")
+    text.add_argument("--tokenizer", metavar="KIND", help="; ".join(adopt.TOKENIZERS))
+    text.add_argument("--first_id", type=int, metavar="N", help="the id of the vocabulary's first line (default 0)")
+    text.add_argument("--unknown_id", type=int, metavar="N", help="of unknown tokens (default: of the line <unk>)")
+    text.add_argument("--length", type=int, metavar="N", help="ids a text, exactly (default: what the input has)")
+    text.add_argument("--max_length", type=int, metavar="N", help="ids a text, at most (default 256)")
+    text.add_argument("--pad_left", action="store_true", help="padding and the cut come first, as in pad_sequences")
+    text.add_argument("--feature", metavar="NAME", help="of a tf.Example: the feature that is read")
+    package_ = sub.add_argument_group("the package")
+    package_.add_argument("--runtime", metavar="R", help="the platform's engine for config.json")
+    package_.add_argument("--as_it_is", action="store_true", help="package the SavedModel unchanged, beside a "
+                          "service.json that says how to ask it")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -10,6 +10,8 @@ from textjob.settings import Settings
 from textjob.training import Trained
 
 FORMAT = 1
+TEXT = {"text": {"type": "string", "index": 0}}
+IDS = {"input_x": {"type": "array", "items": [{"type": "integer", "index": 0}]}}
 
 
 def model_card(name: str, data: Dataset, settings: Settings, trained: Trained, dev: Dict[str, Any],
@@ -38,22 +40,23 @@ def golden_answers(texts: Sequence[str], probabilities: np.ndarray, labels: Sequ
             for text, row in zip(texts, probabilities)]
 
 
-def config(card: Dict[str, Any], runtime: str) -> Dict[str, Any]:
+def config(card: Dict[str, Any], runtime: str, takes_ids: bool = False) -> Dict[str, Any]:
     """``config.json`` of the platform (its manual, "model configuration file").
 
     Batch services copy the request's schema and need a concrete leaf with an ``index``, the column of their CSV;
     ``items`` is the platform's tuple form. No dependencies: the service needs what the engine has.
     """
     figures = card["test"] or card["dev"]
-    item = {"type": "object", "properties": {"text": {"type": "string", "index": 0}}}
+    metrics = {"f1": figures["macro_f1"], **{name: figures[name] for name in ("accuracy", "precision", "recall")}
+               } if figures else {}
+    item = {"type": "object", "properties": IDS if takes_ids else TEXT}
     answer = {"type": "object", "properties": {
         "predicted_label": {"type": "string"}, "score": {"type": "number"}, "scores": {"type": "array"}}}
     return {
         "model_type": "TensorFlow",
         "model_algorithm": "text_classification",
         "runtime": runtime,
-        "metrics": {"f1": figures["macro_f1"], "accuracy": figures["accuracy"],
-                    "precision": figures["precision"], "recall": figures["recall"]},
+        "metrics": metrics,
         "apis": [{
             "protocol": "http", "url": "/", "method": "post",
             "request": {"Content-type": "application/json", "data": _listing("req_data", item)},

@@ -26,31 +26,50 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
     """Write the SavedModel of a model of the table into ``directory``, which must not exist."""
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
-        input_x = v1.placeholder(tf.string, [None], "input_x")
-        keep_prob = v1.placeholder_with_default(np.float32(1.0), [], "keep_prob")
+        input_x, keep_prob = placeholders()
         ids = text.ids(input_x, text.table(str(vocabulary_file)), max_length)
-        with v1.variable_scope(_scope(model, weights)):
-            zeros = v1.zeros_initializer()
-            variables = {name: v1.get_variable(name, value.shape, tf.float32, zeros, use_resource=False)
-                         for name, value in weights.items()}
         logits = MODELS[model].logits(
-            variables, ids, lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
-        output = tf.nn.softmax(logits, name="output")
-        label = tf.gather(tf.constant(list(labels)), tf.argmax(output, 1), name="label")
+            variables(session, model, weights), ids,
+            lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
+        save(session, directory, input_x, keep_prob, tf.nn.softmax(logits, name="output"), labels, labels_file)
 
-        for name, variable in variables.items():  # fed, not assigned: values in the graph would double its size
-            session.run(variable.initializer, {variable.initializer.inputs[1]: weights[name]})
-        # A file becomes an asset of the package by the collection's naming it; the vocabulary's table has done so.
-        v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, tf.constant(str(labels_file)))
-        outputs = {"output": output, "label": label}
-        builder = v1.saved_model.Builder(str(directory))
-        builder.add_meta_graph_and_variables(
-            session, [v1.saved_model.tag_constants.SERVING],
-            signature_def_map={"serving_default": _signature({"input_x": input_x, "keep_prob": keep_prob}, outputs),
-                               "predict_text": _signature({"input_x": input_x}, outputs)},
-            assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
-            main_op=v1.tables_initializer(), clear_devices=True, strip_default_attrs=True)
-        builder.save()
+
+def placeholders() -> Tuple[Any, Any]:
+    """The contract's inputs: ``input_x``, string ``[batch]``, and ``keep_prob``, float32 ``[]``, 1.0 when not fed."""
+    return (v1.placeholder(tf.string, [None], "input_x"),
+            v1.placeholder_with_default(np.float32(1.0), [], "keep_prob"))
+
+
+def variables(session: Any, model: str, weights: Dict[str, np.ndarray]) -> Dict[str, Any]:
+    """Reference variables that hold these weights, by the weights' names."""
+    made = {}
+    with v1.variable_scope(_scope(model, weights)):
+        for name, value in weights.items():
+            made[name] = v1.get_variable(name, value.shape, tf.as_dtype(value.dtype), v1.zeros_initializer(),
+                                         use_resource=False)
+            # Fed, not assigned: values in the graph would double its size.
+            session.run(made[name].initializer, {made[name].initializer.inputs[1]: value})
+    return made
+
+
+def save(session: Any, directory: Path, input_x: Any, keep_prob: Any, output: Any, labels: Sequence[str],
+         labels_file: Path, initializers: Sequence[Any] = ()) -> None:
+    """Write the session's graph under the contract's signatures: ``output`` are probabilities ``[batch, classes]``.
+
+    ``initializers`` are ops to run once at load, beside those of the tables that were made by TensorFlow's Python.
+    """
+    label = tf.gather(tf.constant(list(labels)), tf.argmax(output, 1), name="label")
+    # A file becomes an asset of the package by the collection's naming it; the vocabulary's table has done so.
+    v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, tf.constant(str(labels_file)))
+    outputs = {"output": output, "label": label}
+    builder = v1.saved_model.Builder(str(directory))
+    builder.add_meta_graph_and_variables(
+        session, [v1.saved_model.tag_constants.SERVING],
+        signature_def_map={"serving_default": _signature({"input_x": input_x, "keep_prob": keep_prob}, outputs),
+                           "predict_text": _signature({"input_x": input_x}, outputs)},
+        assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
+        main_op=tf.group(v1.tables_initializer(), *initializers), clear_devices=True, strip_default_attrs=True)
+    builder.save()
 
 
 def _scope(model: str, weights: Dict[str, np.ndarray]) -> str:

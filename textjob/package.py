@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from textjob.errors import PackageError
 from textjob.settings import PROJECT
@@ -44,8 +44,12 @@ def clear_leftovers(package: Path) -> None:
         shutil.rmtree(str(leftover), ignore_errors=True)
 
 
-def write(package: Path, saved_model: Path, card: Dict[str, Any], config: Dict[str, Any]) -> None:
-    """Make a package of an exported SavedModel, which is moved; an older package is replaced."""
+def write(package: Path, saved_model: Path, card: Dict[str, Any], config: Dict[str, Any],
+          beside: Sequence[Tuple[str, str]] = ()) -> None:
+    """Make a package of an exported SavedModel, which is moved; an older package is replaced.
+
+    ``beside`` are further files with their contents.
+    """
     with staged(package) as aside:
         entries = [_entry(saved_model, path) for path in _files(saved_model)]
         for name in ("variables", "assets"):
@@ -54,7 +58,9 @@ def write(package: Path, saved_model: Path, card: Dict[str, Any], config: Dict[s
         shutil.copyfile(str(PROJECT / SERVICE), str(aside / SERVICE))
         write_json(aside / CARD, card)
         write_json(aside / CONFIG, config)
-        entries += [_entry(aside, name) for name in (SERVICE, CARD, CONFIG)]
+        for name, content in beside:
+            (aside / name).write_bytes(content.encode("utf-8"))
+        entries += [_entry(aside, name) for name in (SERVICE, CARD, CONFIG, *(name for name, _ in beside))]
         write_json(aside / MANIFEST, {"files": sorted(entries, key=lambda entry: str(entry["path"]))})
         shutil.move(str(saved_model / _MARK), str(aside / _MARK))
 
@@ -81,7 +87,9 @@ def problems(package: Path) -> List[str]:
     found = ["{} is not listed in {}".format(path, MANIFEST) for path in (_MARK, SERVICE, CARD, CONFIG)
              if path not in listed]
     for path, entry in listed.items():
-        if not (package / path).is_file():
+        if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+            found.append("{} lists {!r}, which is not a path inside the package".format(MANIFEST, path))
+        elif not (package / path).is_file():
             found.append("{} is missing".format(path))
         elif _entry(package, path) != entry:
             found.append("{} was changed or cut: {:,} bytes, {} expected".format(

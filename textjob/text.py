@@ -21,7 +21,7 @@ unchanged, and from the literal ranges below for what came after it: any Python 
 import functools
 import itertools
 import unicodedata
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -106,23 +106,27 @@ def _known(char: str) -> Tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=1)
-def _two_stage_table() -> Tuple[np.ndarray, np.ndarray]:
+def _own_table() -> Tuple[np.ndarray, np.ndarray]:
+    return two_stage_table(*code_points())
+
+
+def two_stage_table(kind: np.ndarray, folded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """For each 256 code points the number of their block, and the distinct blocks one after the other.
 
     An entry is ``4 * (folded - code point) + kind``: most blocks are alike then, and 4.4 MB become 0.2.
     """
-    kind, folded = code_points()
     entries = (folded - np.arange(_CODE_POINTS)) * 4 + kind
     blocks, index = np.unique(entries.reshape(-1, _BLOCK), axis=0, return_inverse=True)
     return index.reshape(-1).astype(np.int32), blocks.reshape(-1).astype(np.int32)
 
 
-def tokens(texts: Any, max_length: int) -> Tuple[Any, Any]:
+def tokens(texts: Any, max_length: int, code_table: Optional[Tuple[np.ndarray, np.ndarray]] = None) -> Tuple[Any, Any]:
     """Split texts into tokens.
 
     Args:
         texts: string ``[batch]``, any bytes at all. NUL and invalid UTF-8 count as blanks.
         max_length: how many tokens the caller wants at most; used to cut overlong texts early.
+        code_table: kinds and folds of code points other than this module's own, from :func:`two_stage_table`.
 
     Returns:
         the tokens, string ``[n]``; and where each text's tokens begin and end in them, int64 ``[batch + 1]``.
@@ -132,7 +136,7 @@ def tokens(texts: Any, max_length: int) -> Tuple[Any, Any]:
     decoded = tf.raw_ops.UnicodeDecode(
         input=tf.strings.join([texts, " "]), input_encoding="UTF-8", errors="replace", replacement_char=32)
     codes = decoded.char_values
-    index, blocks = _two_stage_table()
+    index, blocks = code_table or _own_table()
     entry = tf.gather(blocks, tf.gather(index, codes // _BLOCK) * _BLOCK + codes % _BLOCK)
     kind = entry % 4
 
@@ -168,12 +172,25 @@ def ids(texts: Any, vocabulary: Any, max_length: int) -> Any:
     """
     words, splits = tokens(texts, max_length)
     known = tf.cast(vocabulary.lookup(words), tf.int32) + (UNKNOWN + 1)  # -1 becomes UNKNOWN
-    flat = tf.concat([known, [PADDING]], 0)  # one more: where there is no token, there is padding
-    lengths = tf.minimum(splits[1:] - splits[:-1], max_length)
-    longest = tf.reduce_max(tf.concat([lengths, [1]], 0))
-    column = tf.range(longest)[None, :]
-    position = tf.where(column < lengths[:, None], splits[:-1, None] + column,
-                        tf.zeros_like(lengths)[:, None] + tf.zeros_like(column) + tf.size(words, out_type=tf.int64))
+    return rows(known, splits, max_length, PADDING)
+
+
+def rows(values: Any, splits: Any, most: int, padding: int, length: int = 0, left: bool = False,
+         least: int = 1) -> Any:
+    """Each text's values in a row: int32 ``[batch, columns]`` from a flat ``[n]`` and where the texts begin in it.
+
+    Args:
+        most: how many values of a text are kept: its first, or with ``left`` its last.
+        length: the number of columns; 0 for that of the longest text, at least ``least``.
+        left: the padding stands before the values, not behind them.
+    """
+    flat = tf.concat([values, [padding]], 0)  # one more: where there is no value, there is padding
+    lengths = tf.minimum(splits[1:] - splits[:-1], most)
+    columns = tf.constant(length, tf.int64) if length else tf.reduce_max(tf.concat([lengths, [least]], 0))
+    column = tf.range(columns)[None, :] - (columns - lengths[:, None] if left else 0)
+    first = (splits[1:] - lengths if left else splits[:-1])[:, None]
+    position = tf.where(tf.logical_and(column >= 0, column < lengths[:, None]), first + column,
+                        tf.zeros_like(lengths)[:, None] + tf.zeros_like(column) + tf.size(values, out_type=tf.int64))
     return tf.gather(flat, position)
 
 

@@ -1,12 +1,23 @@
 """``config.json``: what the platform makes of a package (its manual, "model configuration file")."""
-import math
+import copy
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import jobs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jobs import read_json
+
+from textjob.check.config_json import RUNTIMES, findings
+from textjob.check.finding import FAULT, NOTE, OK
+from textjob.fit.registry import engines
+
+DATA = "apis[0].request.data"
+ROWS = DATA + ".properties.data.properties.req_data"
+PROPERTIES = ROWS + ".items[0].properties"
+GONE = object()
 
 
 @pytest.fixture(scope="module")
@@ -15,68 +26,47 @@ def tiny_run(small_data: Path) -> Path:
     return jobs.tiny_run(small_data)
 
 
-def violations(config: Dict[str, Any]) -> List[str]:
-    """The rules of the manual that a config.json breaks."""
-    broken = []
-
-    def rule(kept: bool, said: str) -> None:
-        if not kept:
-            broken.append(said)
-
-    algorithm = config.get("model_algorithm")
-    rule(isinstance(algorithm, str) and bool(re.fullmatch(r"[A-Za-z][^&!'\\\"<>=\u3400-\u9fff]{0,35}", algorithm)),
-         "model_algorithm: a letter first, at most 36 characters, none of & ! ' \\ \" < > = and no Chinese")
-    rule(config.get("model_type") == "TensorFlow", "model_type: TensorFlow")
-    rule(isinstance(config.get("runtime", "x"), str) and config.get("runtime", "x") != "", "runtime: a name")
-    metrics = config.get("metrics", {})
-    rule(set(metrics) <= {"f1", "recall", "precision", "accuracy"}, "metrics: these four")
-    rule(all(type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1 for value in metrics.values()),
-         "metrics: numbers from 0 to 1")
-    apis = config.get("apis", [])
-    rule(len(apis) == 1, "apis: exactly one")
-    for api in apis:
-        rule((api.get("url", "/"), api.get("method", "post")) == ("/", "post"), "apis: / by post")
-        rule(api.get("protocol", "http") in ("http", "https"), "protocol: http or https")
-        for side in ("request", "response"):  # a batch service demands both
-            rule(api.get(side, {}).get("Content-type") == "application/json", side + ": application/json")
-            rule(api.get(side, {}).get("data", {}).get("type") == "object", side + ": a schema")
-        leaves = list(leaves_of(api.get("request", {}).get("data", {})))
-        columns = [leaf.get("index") for leaf in leaves]
-        rule(bool(leaves) and all(leaf.get("type") in ("string", "number", "integer", "boolean") for leaf in leaves),
-             "request: concrete leaves, or no column of a batch can be mapped")
-        rule(sorted(columns, key=str) == list(range(len(leaves))), "request: each leaf has an index, from 0")
-        rule(all(isinstance(schema["items"], list) and len(schema["items"]) == 1 for schema in arrays_of(
-            api.get("request", {}).get("data", {}))), "request: items is a list of one schema")
-    for block in config.get("dependencies", []):
-        rule(block.get("installer") == "pip", "installer: pip")
-        for wanted in block.get("packages", []):
-            rule(not set(wanted.get("package_name", "&")) & set("&!'\"<>="), "package_name: none of & ! ' \" < > =")
-            rule(bool(wanted.get("package_version")) == bool(wanted.get("restraint")), "a version with its restraint")
-            rule(wanted.get("restraint", "") in ("", "EXACT", "ATLEAST", "ATMOST"), "restraint: one of three")
-    rule(not {"swr_location", "health"} & set(config), "swr_location and health are for images")
-    return broken
+@pytest.fixture(scope="module")
+def real(packages: Dict[str, Path]) -> Any:
+    """The config.json of a package; :func:`changed` copies it."""
+    return read_json(packages["cnn"] / "config.json")
 
 
-def schemas_of(schema: Any) -> List[Dict[str, Any]]:
-    """A JSON schema and all those inside it."""
-    if not isinstance(schema, dict):
-        return []
-    items = schema.get("items", [])
-    inner = [*schema.get("properties", {}).values(), *(items if isinstance(items, list) else [items])]
-    return [schema] + [found for one in inner for found in schemas_of(one)]
+def changed(config: Any, place: str, value: Any) -> Any:
+    """A config with another value at a place such as ``apis[0].url``, or with none."""
+    config = inner = copy.deepcopy(config)
+    *way, last = [int(key) if key.isdigit() else key for key in re.findall(r"[\w-]+", place)]
+    for key in way:
+        inner = inner[key]
+    if value is GONE:
+        del inner[last]
+    else:
+        inner[last] = value
+    return config
 
 
-def leaves_of(schema: Any) -> List[Dict[str, Any]]:
-    return [found for found in schemas_of(schema) if found.get("type") not in ("object", "array")]
+def told(config: Any, folder: Path = Path("nowhere")) -> List[Tuple[str, str, str]]:
+    """Level, the platform's code, and the field that the message begins with."""
+    found = findings(config, folder)
+    assert {finding.rule for finding in found} == {"config.json"}
+    return [(finding.level, finding.code.replace("ModelArts.", ""), finding.message.split()[0]) for finding in found]
 
 
-def arrays_of(schema: Any) -> List[Dict[str, Any]]:
-    return [found for found in schemas_of(schema) if found.get("type") == "array"]
+def install(**package: Any) -> List[Any]:
+    return [{"installer": "pip", "packages": [package]}]
+
+
+def columns(*indexes: int) -> Dict[str, Any]:
+    return {"text{}".format(i): {"type": "string", "index": index} for i, index in enumerate(indexes)}
+
+
+# The packages
 
 
 def test_config_json_keeps_the_rules_of_the_platform(packages: Dict[str, Path], tiny_run: Path) -> None:
     for package in [*packages.values(), tiny_run / "cnn" / "model", tiny_run / "model"]:
-        assert violations(read_json(package / "config.json")) == []
+        (found,) = findings(read_json(package / "config.json"), package)
+        assert (found.level, found.code) == (OK, "")
 
 
 def test_config_json_describes_the_form_with_data_and_req_data(packages: Dict[str, Path]) -> None:
@@ -88,6 +78,12 @@ def test_config_json_describes_the_form_with_data_and_req_data(packages: Dict[st
     assert set(answer["properties"]) == {"predicted_label", "score", "scores"}
 
 
+def test_config_json_is_fit_for_a_batch_service(real: Any) -> None:
+    for side in ("request", "response"):
+        assert real["apis"][0][side]["Content-type"] == "application/json"
+        assert real["apis"][0][side]["data"]["type"] == "object"
+
+
 def test_config_json_has_the_figures_of_the_test_part_else_of_dev(packages: Dict[str, Path], tiny_run: Path) -> None:
     for package, part in ((packages["cnn"], "test"), (tiny_run / "cnn" / "model", "dev")):
         figures = read_json(package / "model_card.json")[part]
@@ -96,14 +92,249 @@ def test_config_json_has_the_figures_of_the_test_part_else_of_dev(packages: Dict
     assert read_json(tiny_run / "cnn" / "model" / "model_card.json")["test"] == {}
 
 
-@pytest.mark.parametrize("break_it", [
-    lambda config: config.update(model_algorithm="文本"), lambda config: config.update(model_algorithm="1st"),
-    lambda config: config.update(model_type="TF"), lambda config: config["metrics"].update(f1=float("nan")),
-    lambda config: config["metrics"].update(loss=0.1), lambda config: config["apis"].append(config["apis"][0]),
-    lambda config: config["apis"][0].update(url="/predict"), lambda config: config["apis"][0]["request"].pop("data"),
-    lambda config: leaves_of(config["apis"][0]["request"]["data"])[0].pop("index"),
-    lambda config: config.update(dependencies=[{"installer": "conda"}])])
-def test_the_rules_are_rules(packages: Dict[str, Path], break_it: Callable[[Any], Any]) -> None:
-    config = read_json(packages["cnn"] / "config.json")
-    break_it(config)
-    assert len(violations(config)) >= 1
+# The rules: what is changed, what it is changed to, and what is told, of that place or of the one within that is named
+
+BROKEN = [
+    ("model_algorithm", GONE, FAULT, "3015"),
+    ("model_algorithm", None, FAULT, "3015"),
+    ("model_algorithm", "", FAULT, "3015"),
+    ("model_algorithm", "1st", FAULT, "3015"),
+    ("model_algorithm", "a" * 37, FAULT, "3015"),
+    ("model_algorithm", "文本", FAULT, "3015"),
+    ("model_algorithm", "text文本", FAULT, "3015"),
+    *[("model_algorithm", "text" + letter, FAULT, "3015") for letter in "&!'\\\"<>="],
+    ("model_type", GONE, FAULT, "3015"),
+    ("model_type", 1, FAULT, "3015"),
+    ("model_type", "TF", FAULT, "3016"),
+    ("model_type", "PyTorch", FAULT, ""),
+    ("model_type", "Image", FAULT, ""),
+    ("runtime", "", FAULT, "3015"),
+    ("runtime", 2.1, FAULT, "3015"),
+    ("runtime", "tf2.1-python3.8", NOTE, ""),
+    ("swr_location", "swr.example.com/a/b:1", FAULT, "3016"),
+    ("health", {"url": "/health"}, FAULT, "3016"),
+    ("metrics", [], FAULT, "3015"),
+    ("metrics.loss", 0.1, NOTE, ""),
+    *[("metrics.f1", value, FAULT, "3015")
+      for value in (True, "0.9", None, -0.1, 1.1, 10 ** 400, float("nan"), float("inf"))],
+    ("modeltype", "TensorFlow", NOTE, ""),
+    ("apis", GONE, NOTE, "3514"),
+    ("apis", {}, FAULT, "3015"),
+    ("apis", [], FAULT, "3015"),
+    ("apis[0]", "/", FAULT, "3015"),
+    ("apis[0].url", "/predict", FAULT, "3015"),
+    ("apis[0].method", "get", FAULT, "3015"),
+    ("apis[0].protocol", "grpc", FAULT, "3015"),
+    ("apis[0].procotol", "http", NOTE, ""),
+    *[("apis[0]." + side, value, *rest) for side in ("request", "response")
+      for value, *rest in [(GONE, NOTE, "3514"), ([], FAULT, "3015")]],
+    *[("apis[0]." + side + ".Content-type", value, *rest) for side in ("request", "response")
+      for value, *rest in [(GONE, NOTE, "3514"), ("text/plain", FAULT, "3015"), ("applicaton/json", NOTE, "")]],
+    *[("apis[0]." + side + ".data", value, *rest) for side in ("request", "response")
+      for value, *rest in [(GONE, NOTE, "3514"), ("text", FAULT, "3015")]],
+    ("apis[0].request.body", {}, NOTE, ""),
+    (ROWS + ".items", {"type": "string", "index": 0}, NOTE, ""),
+    (ROWS + ".items[0]", "string", FAULT, "3015"),
+    (ROWS + ".item", [], NOTE, ""),
+    (PROPERTIES + ".text", "string", FAULT, "3015"),
+    (PROPERTIES + ".text.type", GONE, NOTE, "3514"),
+    (PROPERTIES + ".text.type", "null", NOTE, "3514"),
+    (PROPERTIES + ".text.type", "file", NOTE, "3514"),
+    (PROPERTIES + ".text.type", ["string", "null"], NOTE, "3514"),
+    (PROPERTIES + ".text.type", 1, FAULT, "3015"),
+    (PROPERTIES + ".text.required", True, FAULT, "3015"),
+    (PROPERTIES + ".text.index", GONE, NOTE, "3514"),
+    *[(PROPERTIES + ".text.index", value, FAULT, "3015") for value in ("0", 0.0, False, None, -1, [0])],
+    (PROPERTIES + ".text.index", 1, NOTE, ""),
+    (PROPERTIES, columns(0, 2), NOTE, "", ".text1.index"),
+    (PROPERTIES, columns(0, 1, 1), FAULT, "3015", ".text2.index"),
+    ("dependencies", {}, FAULT, "3015"),
+    ("dependencies", ["numpy"], FAULT, "3015", "[0]"),
+    ("dependencies", [{"packages": [{"package_name": "numpy"}]}], FAULT, "3015", "[0].installer"),
+    ("dependencies", [{"installer": "conda", "packages": [{"package_name": "numpy"}]}], FAULT, "3015", "[0].installer"),
+    ("dependencies", [{"installer": "pip"}], FAULT, "3015", "[0].packages"),
+    ("dependencies", [{"installer": "pip", "packages": []}], FAULT, "3015", "[0].packages"),
+    ("dependencies", [{"installer": "pip", "packages": {"package_name": "numpy"}}], FAULT, "3015", "[0].packages"),
+    ("dependencies", [{"installer": "pip", "packages": ["numpy"]}], FAULT, "3015", "[0].packages[0]"),
+    ("dependencies", [{"installer": "pip", "packages": [{"package_name": "a"}], "order": 1}], NOTE, "", "[0].order"),
+    ("dependencies", install(), FAULT, "3015", "[0].packages[0].package_name"),
+    ("dependencies", install(package_name=""), FAULT, "3015", "[0].packages[0].package_name"),
+    *[("dependencies", install(package_name="numpy" + letter), FAULT, "3015", "[0].packages[0].package_name")
+      for letter in "&!'\"<>="],
+    *[("dependencies", install(package_name=name + ".whl"), FAULT, "3017", "[0].packages[0].package_name")
+      for name in ("absent", "../beside", "folder", "\0", "\ud800", "a" * 5000)],
+    ("dependencies", install(package_name="numpy", version="1.0"), NOTE, "", "[0].packages[0].version"),
+    ("dependencies", install(package_name="numpy", package_version=1.0, restraint="EXACT"), FAULT, "3015",
+     "[0].packages[0].package_version"),
+    ("dependencies", install(package_name="numpy", package_version="1.0"), FAULT, "3015", "[0].packages[0]"),
+    ("dependencies", install(package_name="numpy", restraint="EXACT"), FAULT, "3015", "[0].packages[0]"),
+    *[("dependencies", install(package_name="numpy", package_version="1.0", restraint=value), FAULT, "3041",
+       "[0].packages[0].restraint") for value in ("==", "exact", None)],
+]
+ALLOWED = [
+    *[(key, GONE) for key in ("runtime", "metrics", "metrics.f1", "apis[0].url", "apis[0].method", "apis[0].protocol")],
+    *[("runtime", runtime) for runtime in RUNTIMES],
+    ("model_algorithm", "a" * 36),
+    ("metrics", {}), ("metrics.f1", 0), ("metrics.f1", 1), ("metrics.f1", 1.0),
+    ("apis[0].protocol", "https"),
+    ("apis[0].request.data", {"type": "object", "properties": {"req_data": {"type": "array", "items": [
+        {"type": "object", "properties": columns(1, 0)}]}}}),
+    ("apis[0].request", {"Content-type": "multipart/form-data", "data": {"type": "object", "properties": {
+        "images": {"type": "file"}, "text": {"type": "string"}}}}),
+    (DATA + ".properties.data.minProperties", 1), (PROPERTIES + ".text.description", "a text"),
+    ("apis[0].response.data", {}),
+    ("dependencies", []), ("dependencies", install(package_name="jieba")),
+    ("dependencies", install(package_name="jieba", package_version="", restraint="")),
+    *[("dependencies", install(package_name="jieba", package_version="0.42.1", restraint=restraint))
+      for restraint in ("EXACT", "ATLEAST", "ATMOST")],
+    ("dependencies", install(package_name="there.whl") + install(package_name="jieba")),
+]
+
+
+def named(row: Tuple[Any, ...]) -> str:
+    return "{} {:.40}".format(row[0].rsplit("properties.", 1)[-1], "gone" if row[1] is GONE else ascii(row[1]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one wheel, a folder of a wheel's name, and another wheel beside it."""
+    folder = tmp_path_factory.mktemp("package") / "model"
+    (folder / "folder.whl").mkdir(parents=True)
+    for wheel in (folder / "there.whl", folder.parent / "beside.whl"):
+        wheel.touch()
+    return folder
+
+
+@pytest.mark.parametrize("row", BROKEN, ids=named)
+def test_a_broken_rule_is_told_with_its_level_its_code_and_the_field(real: Any, folder: Path, row: Any) -> None:
+    place, value, level, code, *within = row
+    assert told(changed(real, place, value), folder) == [(level, code, place + "".join(within))]
+
+
+@pytest.mark.parametrize("row", ALLOWED, ids=named)
+def test_what_the_manual_allows_is_no_finding(real: Any, folder: Path, row: Any) -> None:
+    assert [level for level, _, _ in told(changed(real, *row), folder)] == [OK]
+
+
+def test_two_apis_are_one_too_many(real: Any) -> None:
+    assert told(changed(real, "apis", real["apis"] * 2)) == [(FAULT, "3015", "apis")]
+
+
+def test_each_code_of_the_manual_has_its_rule() -> None:
+    assert {row[3] for row in BROKEN} == {"", "3015", "3016", "3017", "3041", "3514"}
+
+
+@pytest.mark.parametrize("place, value, hint", [
+    ("model_type", "tensorflow", "TensorFlow"), ("runtime", "tf2.1-python3.8", "tf2.1-python3.7"),
+    ("modeltype", "TensorFlow", "model_type"), ("metrics.acuracy", 0.9, "accuracy"), (ROWS + ".item", [], "items"),
+    ("apis[0].procotol", "http", "protocol"), ("apis[0].request.Content-Type", "application/json", "Content-type"),
+    ("dependencies", install(package_name="jieba", pakage_version="1.0"), "package_version"),
+    ("dependencies", install(package_name="jieba", package_version="1.0", restraint="ATLEST"), "ATLEAST")])
+def test_what_is_misspelt_is_told_with_the_nearest_valid_name(real: Any, place: str, value: Any, hint: str) -> None:
+    (found,) = findings(changed(real, place, value), Path("nowhere"))
+    assert found.message.endswith("did you mean {!r}?".format(hint))
+
+
+def test_an_empty_file_is_told_what_it_lacks() -> None:
+    assert told({}) == [(FAULT, "3015", "model_type"), (FAULT, "3015", "model_algorithm"), (NOTE, "3514", "apis")]
+
+
+# The manual's own samples, cut to what the rules look at
+
+
+def sample(request: Any, response: Any, **more: Any) -> Dict[str, Any]:
+    return {"model_type": "TensorFlow", "apis": [{"url": "/", "method": "post", "request": request,
+                                                  "response": response, **more.pop("api", {})}], **more}
+
+
+def body(kind: str, **properties: Any) -> Dict[str, Any]:
+    return {"Content-type": kind, "data": {"type": "object", "properties": properties}}
+
+
+def rows(name: str) -> Dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": "array", "items": [{"type": "object", "properties": {}}]}}}
+
+
+def test_the_sample_of_predictive_analytics_can_be_imported_but_not_deployed_as_a_batch_service() -> None:
+    config = sample(
+        body("application/json", data=rows("req_data")), body("application/json", data=rows("resp_data")),
+        model_algorithm="predict_analysis", metrics={"f1": 0.35, "accuracy": 0.46, "precision": 0.34, "recall": 0.35},
+        dependencies=install(package_name="numpy", package_version="1.15.0", restraint="EXACT"))
+    assert told(config) == [(NOTE, "3514", ROWS + ".items[0]." + key) for key in ("type", "index")]
+
+
+def test_the_sample_of_dependencies_is_accepted_with_its_misspellings() -> None:
+    config = sample(
+        body("multipart/form-data", images={"type": "file"}),
+        body("applicaton/json", mnist_result={"type": "array", "item": [{"type": "string"}]}),
+        api={"procotol": "http"}, model_algorithm="image_classification", runtime="python3.6",
+        metrics={"f1": 0.12, "recall": 0.17, "precision": 0.00234938928519385, "accuracy": 0.007},
+        dependencies=install(package_name="numpy", package_version="1.16.4", restraint="EXACT"))
+    assert told(config) == [(NOTE, "", "apis[0].procotol"), (NOTE, "", "apis[0].response.Content-type"),
+                            (NOTE, "", "apis[0].response.data.properties.mnist_result.item")]
+
+
+def test_the_entry_of_the_competition_is_accepted_with_its_misspelling() -> None:
+    config = sample(
+        body("multipart/form-data", input_img={"type": "file"}),
+        body("multipart/form-data", result={"type": "string"}),
+        api={"procotol": "http"}, model_algorithm="image_classification", runtime="python3.6",
+        metrics={"f1": 0, "accuracy": 0.63, "precision": 0, "recall": 0},
+        dependencies=install(package_name="Pillow", package_version="5.0.0", restraint="ATLEAST"))
+    for side, name in (("request", "input_img"), ("response", "result")):
+        config["apis"][0][side]["data"]["required"] = [name]
+    assert told(config) == [(NOTE, "", "apis[0].procotol")]
+
+
+# Runtimes
+
+
+def test_each_runtime_has_the_engine_of_its_tensorflow() -> None:
+    assert set(RUNTIMES.values()) == {engine.name for engine in engines()} | {""}
+    assert all(RUNTIMES[engine.name] == engine.name for engine in engines())
+    for runtime, engine in RUNTIMES.items():
+        assert engine == "" or re.findall(r"\d+\.\d+", runtime)[0] == re.findall(r"\d+\.\d+", engine)[0]
+
+
+# Any JSON
+
+KEYS = st.sampled_from(["type", "properties", "items", "index", "data", "request", "apis", "packages", "package_name"])
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["object", "x.whl", "array"]),
+    lambda inner: st.lists(inner) | st.dictionaries(KEYS | st.text(), inner), max_leaves=8)
+
+
+def places(value: Any, where: str = "") -> List[str]:
+    """Every place in a JSON value, as :func:`changed` names it."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
+    return [place for key, member in inner
+            for at in ["{}.{}".format(where, key)] for place in [at, *places(member, at)]]
+
+
+def assert_told(config: Any) -> None:
+    """Findings, one line each, that can be printed."""
+    found = findings(config, Path("nowhere"))
+    assert found and ([finding.level for finding in found] == [OK] or {f.level for f in found} <= {NOTE, FAULT})
+    assert all(len(str(finding).encode("utf-8").splitlines()) == 1 for finding in found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(KEYS | st.text(), ANY_JSON))
+def test_any_json_object_has_findings_and_none_an_exception(config: Any) -> None:
+    assert_told(config)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_json_in_any_place_has_findings_and_none_an_exception(real: Any, data: st.DataObject) -> None:
+    config = changed(real, "dependencies", install(package_name="jieba", package_version="1.0", restraint="EXACT"))
+    assert_told(changed(config, data.draw(st.sampled_from(places(config))), data.draw(ANY_JSON)))
+
+
+def test_a_schema_may_be_as_deep_as_it_likes(real: Any) -> None:
+    leaf = real["apis"][0]["request"]["data"]
+    for _ in range(3000):
+        leaf = {"type": "object", "properties": {"a": leaf}}
+    assert [level for level, _, _ in told({**real, "apis": [
+        {**real["apis"][0], "request": {"Content-type": "application/json", "data": leaf}}]})] == [OK]
+    assert len(findings({**real, "model_type": leaf}, Path("nowhere"))[0].message) < 500

@@ -9,6 +9,7 @@ from textjob.fit.saved_graph import (
     Message,
     ancestors,
     answers,
+    assets,
     called,
     library,
     meta_graphs,
@@ -161,10 +162,4 @@ class Inspected:
 
 def asset_constants(meta: Message) -> Set[str]:
     """The constants that every loader overwrites with the path of an asset."""
-    from tensorflow.core.protobuf import meta_graph_pb2
-    assets = list(meta.asset_file_def)
-    if "saved_model_assets" in meta.collection_def:
-        for packed in meta.collection_def["saved_model_assets"].any_list.value:
-            assets.append(meta_graph_pb2.AssetFileDef())
-            packed.Unpack(assets[-1])
-    return {source(asset.tensor_info.name) for asset in assets}
+    return {source(asset.tensor_info.name) for asset in assets(meta)}

@@ -87,6 +87,20 @@ def answers(meta: Message) -> List[str]:
     return names
 
 
+def assets(meta: Message) -> List[Message]:
+    """The AssetFileDefs of a MetaGraph: a tensor that holds a path, and the name of a file in ``assets/``.
+
+    ``SavedModelBuilder`` keeps them in a collection, ``tf.saved_model.save`` in a field.
+    """
+    from tensorflow.core.protobuf import meta_graph_pb2
+    found = list(meta.asset_file_def)
+    if "saved_model_assets" in meta.collection_def:
+        for packed in meta.collection_def["saved_model_assets"].any_list.value:
+            found.append(meta_graph_pb2.AssetFileDef())
+            packed.Unpack(found[-1])
+    return found
+
+
 class Graph:
     """A MetaGraph, and what is the same for every engine: what runs, which functions are named."""
 

@@ -1,0 +1,111 @@
+"""Checkpoints of a v1 Saver, as training leaves them: no SavedModel. See foreign_models.py."""
+import os
+
+import numpy as np
+import tensorflow as tf
+from foreign_parts import (
+    TEXTS,
+    WORDS,
+    as_feed,
+    averaged,
+    dense,
+    describe,
+    embedded,
+    fill,
+    fresh,
+    ids_of,
+    padded,
+    sentence,
+    write_vocabulary,
+)
+
+v1 = tf.compat.v1
+TOPICS = [0, 0, 0, 1, 0, 1, 2, 2, 1]  # of TEXTS, the empty one last
+
+
+def trained(folder, session, logits, feeds, topics, answers):
+    """Ten steps; a checkpoint after the ninth and one after the tenth, each with other weights and its .meta.
+
+    ``answers`` asks the model; what it says after the tenth step is given back.
+    """
+    labels = v1.placeholder(tf.int64, [None], "targets/y")
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+    step = v1.train.get_or_create_global_step()
+    learn = v1.train.AdamOptimizer(0.05).minimize(loss, global_step=step)
+    saver = v1.train.Saver(max_to_keep=2)
+    fill(session, 220)
+    said = []
+    for done in range(1, 11):
+        session.run(learn, {labels: topics, **feeds})
+        if done >= 9:
+            saver.save(session, os.path.join(folder, "model.ckpt"), global_step=step)
+            said.append(answers())
+    assert np.abs(said[0] - said[1]).max() > 1e-2, said  # else nobody sees which of the two was loaded
+    return said[1]
+
+
+def meta(folder):
+    """Texts in, by a table that is loaded from a file; variables of the old kind."""
+    vocabulary = folder + ".vocabulary.txt"
+    write_vocabulary(vocabulary)
+    with fresh() as session, v1.variable_scope("net", use_resource=False):
+        x = v1.placeholder(tf.string, [None], "inputs/sentence")
+        keep_prob = v1.placeholder(tf.float32, [], "inputs/keep_prob")
+        tokens = v1.sparse.to_dense(v1.string_split(x), default_value="<pad>")
+        lines = tf.lookup.TextFileIndex
+        table = tf.lookup.StaticHashTable(tf.lookup.TextFileInitializer(
+            vocabulary, tf.string, lines.WHOLE_LINE, tf.int64, lines.LINE_NUMBER), 1)
+        ids = table.lookup(tokens)
+        vector = averaged(embedded(ids, len(WORDS)), tf.not_equal(ids, 0))
+        logits = dense(v1.nn.dropout(vector, keep_prob=keep_prob), 3, "output")
+        y = tf.nn.softmax(logits, name="prediction/probabilities")
+        feed = {x: as_feed(TEXTS)}
+        found = trained(folder, session, logits, {keep_prob: 0.8, **feed}, TOPICS,
+                        lambda: session.run(y, {keep_prob: 1.0, **feed}))
+    describe(folder, TEXTS, found, tables=True, step=10,
+             tensors={"input": x.name, "keep_prob": keep_prob.name, "output": y.name})
+
+
+class Cell:
+    """What dynamic_rnn wants of a cell; today's TensorFlow brings none of its own any more."""
+    state_size = output_size = 8
+
+    def zero_state(self, batch_size, dtype):
+        return tf.zeros([batch_size, self.state_size], dtype)
+
+    def __call__(self, x, state, scope=None):
+        new = tf.tanh(dense(tf.concat([x, state], 1), self.state_size, "cell"))
+        return new, new
+
+
+def meta_ids(folder):
+    """Ids in, a recurrent network; resource variables."""
+    with fresh() as session, v1.variable_scope("rnn", use_resource=True):
+        x = v1.placeholder(tf.int32, [None, None], "token_ids")
+        keep_prob = v1.placeholder(tf.float32, [], "dropout_keep_prob")
+        lengths = tf.reduce_sum(tf.cast(tf.not_equal(x, 0), tf.int32), 1)
+        _, last = v1.nn.dynamic_rnn(Cell(), embedded(x, len(WORDS)), lengths, dtype=tf.float32)
+        logits = dense(v1.nn.dropout(last, keep_prob=keep_prob), 3, "output")
+        y = tf.nn.softmax(logits, name="probabilities")
+        texts = [text for text in TEXTS if text]
+        rows = [ids_of(text) for text in texts]
+        feed = {x: padded(rows)}
+        found = trained(folder, session, logits, {keep_prob: 0.8, **feed}, TOPICS[:-1],
+                        lambda: session.run(y, {keep_prob: 1.0, **feed}))
+    write_vocabulary(folder + ".vocabulary.txt")
+    describe(folder, rows, found, "ids", texts=texts, length=None, step=10,
+             tensors={"input": x.name, "keep_prob": keep_prob.name, "output": y.name})
+
+
+def variables_only(folder):
+    """The tutorial's first way: who loads this needs the program that made it."""
+    with fresh() as session:
+        x = v1.placeholder(tf.string, [None], "input_x")
+        y = tf.nn.softmax(dense(sentence(x), 3, "dense"))
+        fill(session, 201)
+        found = session.run(y, {x: as_feed(TEXTS)})
+        v1.train.Saver().save(session, os.path.join(folder, "model.ckpt"), write_meta_graph=False)
+    describe(folder, TEXTS, found)
+
+
+KINDS = {"meta": meta, "meta_ids": meta_ids, "variables_only": variables_only}

@@ -1,0 +1,118 @@
+"""The files of a package, before anything of it is read or run: layout, names, links, sizes, hashes."""
+import ast
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import Iterator, List, Tuple
+
+from textjob import package
+from textjob.check.finding import FAULT, NOTE, OK, Finding
+from textjob.settings import PROJECT
+
+MAX_BYTES = 20 * 10 ** 9   # the platform's limit for a model
+MAX_FILES = 10000
+REQUIRED = ("saved_model.pb", "variables/variables.index", package.CONFIG, package.SERVICE)
+# What the platform's images import themselves: a module of that name beside the service file would hide it.
+OF_THE_IMAGE = {"flask", "grpc", "google", "h5py", "keras", "model_service", "numpy", "requests", "six", "tensorflow",
+                "tensorflow_core", "tensorflow_serving", "werkzeug"}
+OLDEST_GRAMMAR = (3, 6)    # of the Python in the platform's oldest image that runs Python 3
+
+
+def findings(folder: Path) -> List[Finding]:
+    """What is wrong with the files; where a fault is among it, nothing of the package should be opened further."""
+    found, paths = traps(folder)
+    found += _layout(folder, paths)
+    if not any(finding.level == FAULT for finding in found):  # now it is safe to read them all
+        found += _manifest(folder, paths)
+    if any(finding.level == FAULT for finding in found):
+        return found
+    size = sum((folder / name).stat().st_size for name in paths)
+    return [*found, Finding(OK, "files", "{} files, {:.1f} MB".format(len(paths), size / 1e6))]
+
+
+def traps(folder: Path) -> Tuple[List[Finding], List[str]]:
+    """What makes a folder dangerous even to read; and the names of its files."""
+    paths, found = [], []  # type: List[str], List[Finding]
+    for path in _walk(folder):
+        name = path.relative_to(folder).as_posix()
+        mode = os.lstat(str(path)).st_mode
+        if stat.S_ISLNK(mode):
+            found.append(_fault("{} is a link: put the file itself there, an upload does not keep links".format(name)))
+        elif stat.S_ISREG(mode):
+            paths.append(name)
+        elif not stat.S_ISDIR(mode):
+            found.append(_fault("{} is neither a file nor a folder (a device, a pipe or a socket)".format(name)))
+        if len(paths) > MAX_FILES:
+            return [*found, _fault("more than {:,} files; a package has about ten".format(MAX_FILES))], paths
+    size = sum((folder / name).stat().st_size for name in paths)
+    if size > MAX_BYTES:
+        found.append(_fault("{:.1f} GB; the platform takes models of at most {:.0f} GB".format(
+            size / 1e9, MAX_BYTES / 1e9)))
+    return found, paths
+
+
+def _fault(message: str) -> Finding:
+    return Finding(FAULT, "files", message)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Everything below a folder, what Python leaves there apart; links are named, not followed."""
+    for top, folders, names in os.walk(str(folder)):
+        folders[:] = [name for name in sorted(folders) if name != "__pycache__"]
+        for name in folders + sorted(names):
+            yield Path(top) / name
+
+
+def _layout(folder: Path, paths: List[str]) -> List[Finding]:
+    found = [_fault("{} is missing: the platform's import needs it".format(name))
+             for name in REQUIRED if name not in paths]
+    if not any(re.fullmatch(r"variables/variables\.data-\d{5}-of-\d{5}", name) for name in paths):
+        found.append(_fault("variables/variables.data-00000-of-00001 is missing: the platform's import needs it"))
+    for wanted in ("saved_model.pb", package.CONFIG, package.SERVICE):
+        more = [name for name in paths if name.endswith("/" + wanted)]
+        if more:
+            found.append(_fault("{} beside that of the package: the import wants exactly one {}".format(
+                ", ".join(more), wanted)))
+    for module in sorted({name.split("/")[0].split(".")[0] for name in paths if name.endswith(".py")} & OF_THE_IMAGE):
+        found.append(_fault("{}: a module of this name hides that of the platform's image; rename it".format(module)))
+    if folder.name != "model":
+        found.append(Finding(NOTE, "files", "the folder is called {!r}; the platform's import looks for one called "
+                             "'model' in the folder that you select".format(folder.name)))
+    return found
+
+
+def _manifest(folder: Path, paths: List[str]) -> List[Finding]:
+    if package.MANIFEST not in paths:
+        if package.CARD in paths:
+            return [_fault("{} is missing: nothing tells whether this package is complete".format(package.MANIFEST))]
+        return [Finding(NOTE, "files", "no {}: a file that was cut or changed goes unnoticed "
+                        "(infer.py adopt makes a package with one)".format(package.MANIFEST))]
+    return [_fault(problem) for problem in package.problems(folder)] + [
+        Finding(NOTE, "files", "{} is not listed in {}".format(name, package.MANIFEST))
+        for name in package.unlisted(folder)]
+
+
+def service_file(folder: Path) -> List[Finding]:
+    """Can the platform's Pythons read the service file? (Which class it takes of it, the answers tell.)"""
+    file = folder / package.SERVICE
+    try:
+        source = file.read_text(encoding="utf-8")
+        grammar = {} if sys.version_info < (3, 8) else {"feature_version": OLDEST_GRAMMAR}
+        ast.parse(source, package.SERVICE, **grammar)  # type: ignore[call-overload]
+    except (SyntaxError, ValueError) as error:
+        return [Finding(FAULT, "service", "{} cannot be read by Python {}.{}: {}".format(
+            package.SERVICE, *OLDEST_GRAMMAR, error))]
+    own = (PROJECT / package.SERVICE).read_bytes() == file.read_bytes()
+    return [Finding(OK, "service", "{} is this template's".format(package.SERVICE)) if own else Finding(
+        NOTE, "service", "{} is not this template's of today: it was changed, or is of another version".format(
+            package.SERVICE))]
+
+
+def names(name: str, version: str) -> List[Finding]:
+    """Does the platform take this model name and version? Empty means not given."""
+    rules = [("--name", name, r"[A-Za-z0-9_-]{1,64}", "1 to 64 of A-Z a-z 0-9 - _"),
+             ("--version", version, r"(0|[1-9]\d?)\.(0|[1-9]\d?)\.(0|[1-9]\d?)", "x.y.z, each 0 to 99")]
+    return [_fault("{} {!r}: the platform takes {}".format(flag, value, told))
+            for flag, value, pattern, told in rules if value and not re.fullmatch(pattern, value)]
