@@ -19,7 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is impor
 from textjob import adopt, batch_inference, check, errors, evaluation, package
 from textjob.rehearsal import Rehearsal
 
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic loader, which is meant
+for name in ("tensorflow", "absl"):
+    logging.getLogger(name).setLevel(logging.ERROR)  # they warn of the classic loader, which is meant
 
 
 def predict(args: argparse.Namespace) -> int:

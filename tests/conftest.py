@@ -1,8 +1,10 @@
 """A small job, run once, whose packages most tests ask."""
 import random
+import sys
 from pathlib import Path
 from typing import Dict
 
+import adoption
 import pytest
 
 import train
@@ -50,3 +52,16 @@ def small_run(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def packages(small_run: Path) -> Dict[str, Path]:
     """Each model's package of that job."""
     return {path.parent.name: path for path in sorted(small_run.glob("*/model"))}
+
+
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with all kinds of foreign models (tests/foreign/foreign_models.py), by today's TensorFlow."""
+    return adoption.written(sys.executable, tmp_path_factory.mktemp("foreign"))
+
+
+@pytest.fixture(scope="session")
+def adopted(foreign: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
+    """Each adoptable kind's package."""
+    folder = tmp_path_factory.mktemp("adopted")
+    return {kind: adoption.adopt_kind(foreign, kind, folder) for kind in sorted(adoption.ARGUMENTS)}

@@ -6,7 +6,7 @@
     ├── UsageError           2   a flag, a setting or a config file is wrong
     ├── DataError            3   the data cannot be read, or cannot be learnt from
     ├── RefusedError         4   the output folder holds other work; nothing was touched
-    └── PackageError         5   a package is damaged, or does not keep the contract
+    └── PackageError         5   a package is damaged or not deployable, or a model cannot be adopted
 
 Every message says what was found, what was expected and what to do next.
 ``run`` is the one place where an error becomes a sentence and an exit code.
@@ -41,7 +41,7 @@ class RefusedError(JobError):
 
 
 class PackageError(JobError):
-    """A package is damaged, or does not keep the contract."""
+    """A package is damaged or not deployable, or a model cannot be adopted."""
 
     exit_code = 5
 

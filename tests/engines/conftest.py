@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import foreign_table
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,14 +15,17 @@ ENGINES = ["tf1.15.5", "tf2.1.0", "tf2.6.2"]
 TABLE: List[List[str]] = []
 
 
+def installed(engine: str) -> bool:
+    return (ENGINES_DIR / engine / "complete").exists()
+
+
 def python_of(engine: str) -> str:
     """An engine's interpreter; skips where it is not installed."""
     if engine == "today":
         return sys.executable
-    python = ENGINES_DIR / engine / "bin" / "python"
-    if not (ENGINES_DIR / engine / "complete").exists():
+    if not installed(engine):
         pytest.skip("{} is not installed: make engines, with PYTHON37 set, installs it".format(engine))
-    return str(python)
+    return str(ENGINES_DIR / engine / "bin" / "python")
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +59,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line("|---|---|---|---|---|")
         for row in TABLE:
             terminalreporter.write_line("| " + " | ".join(row) + " |")
+    foreign_table.write(terminalreporter, ["today", *ENGINES])
 
 
 def compare(written_by: str, engine: str, found: Dict[str, Any], expected: Dict[str, Any]) -> None:
@@ -62,6 +67,7 @@ def compare(written_by: str, engine: str, found: Dict[str, Any], expected: Dict[
     for way in next(iter(found.values())):
         worst = 0.0
         for package, answers in found.items():
+            assert "error" not in answers[way], (package, way, answers[way])
             labels, probabilities = answers[way]
             wanted_labels, wanted = expected[package]["session"]
             assert labels == wanted_labels, (package, way)

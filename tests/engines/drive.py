@@ -1,6 +1,7 @@
 """Runs inside an engine of the platform: drives packages in every way that it can, prints what they answer as JSON.
 
     drive.py answers REQUEST.json PACKAGE ...   by service, by Session, by tf.saved_model.load
+    drive.py served REQUEST.json SERVICE.py     models that are no packages, by a service file that lies elsewhere
     drive.py sweep SAVED_MODEL                  a hash of the tokens of every code point, block by block
 """
 import hashlib
@@ -18,11 +19,15 @@ v1 = tf.compat.v1
 BLOCK = 4096
 
 
-def by_service(package, texts):
-    spec = importlib.util.spec_from_file_location("customize_service", os.path.join(package, "customize_service.py"))
+def module_of(file):
+    spec = importlib.util.spec_from_file_location("customize_service", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    service = module.TextClassifierService("serve", package)
+    return module
+
+
+def by_service(package, texts):
+    service = module_of(os.path.join(package, "customize_service.py")).TextClassifierService("serve", package)
     reply = service.inference({"data": {"req_data": [{"text": text} for text in texts]}, "top_k": 1000})
     answers = reply["data"]["resp_data"]
     return [answer["predicted_label"] for answer in answers], [
@@ -47,12 +52,40 @@ def by_function(package, texts):
 
 
 def answers(request, packages):
+    """The request is a list of texts, or an object that has such a list for each package."""
     with open(request, encoding="utf-8") as file:
         texts = json.load(file)
+    asked = texts if isinstance(texts, dict) else dict.fromkeys(packages, texts)
     ways = {"service": by_service, "session": by_session}
     if not tf.__version__.startswith("1."):
         ways["function"] = by_function
-    return {package: {way: ask(package, texts) for way, ask in ways.items()} for package in packages}
+    return {package: {way: attempt(ask, package, asked[package]) for way, ask in ways.items()} for package in packages}
+
+
+def attempt(ask, package, texts):
+    try:
+        return ask(package, texts)
+    except Exception as error:  # any: one package must not keep the others from being asked
+        return {"error": "{}: {}".format(type(error).__name__, " ".join(str(error).split())[:600])}
+
+
+def served(request, service_file):
+    """The request is an object of folders and the items that each is asked; a folder that fails gets its error."""
+    with open(request, encoding="utf-8") as file:
+        asked = json.load(file)
+    module = module_of(service_file)
+    return {folder: one_served(module, folder, items) for folder, items in asked.items()}
+
+
+def one_served(module, folder, items):
+    try:
+        service = module.TextClassifierService("serve", folder)
+    except module.LoadError as error:
+        return {"error": str(error)}
+    found = service.inference({"req_data": items, "top_k": 1000})["resp_data"]
+    return {"labels": [answer.get("predicted_label", str(answer)) for answer in found],
+            "probabilities": [[dict(answer.get("scores", []))[label] for label in service.model.labels]
+                              for answer in found if service.model.plan.rule != "labels"]}
 
 
 def awkward_texts():
@@ -80,5 +113,7 @@ def sweep(saved_model):
 
 
 if __name__ == "__main__":
-    result = answers(sys.argv[2], sys.argv[3:]) if sys.argv[1] == "answers" else sweep(sys.argv[2])
+    commands = {"answers": lambda: answers(sys.argv[2], sys.argv[3:]), "served": lambda: served(*sys.argv[2:]),
+                "sweep": lambda: sweep(sys.argv[2])}
+    result = commands[sys.argv[1]]()
     print(json.dumps({"tensorflow": tf.__version__, "result": result}))

@@ -105,7 +105,8 @@ class Preprocessing:
 
     def write(self, file: Path) -> None:
         """The vocabulary as the asset that the graph's table reads."""
-        file.write_bytes("".join(token + "\n" for token in self.vocabulary.tokens).encode("utf-8"))
+        # An empty line is an error there; a blank is no token, so it means as little.
+        file.write_bytes("".join((token or " ") + "\n" for token in self.vocabulary.tokens).encode("utf-8"))
 
     def ids(self, texts: Any, vocabulary_file: Path) -> Any:
         """Texts, string ``[batch]``, to ids, int32 ``[batch, length]``."""

@@ -1,0 +1,410 @@
+"""The decision table (docs/decisions.md), row by row, over models made for it; and that the document is the code."""
+import json
+import re
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from asking import PROJECT, ask, code, module_of
+
+import customize_service as service
+
+v1 = tf.compat.v1
+DOCUMENT = (PROJECT / "docs" / "decisions.md").read_text(encoding="utf-8")
+
+Build = Callable[[], Tuple[Dict[str, Any], Dict[str, Any]]]
+
+
+def texts(shape: Sequence[Any] = (None,)) -> Any:
+    return v1.placeholder(tf.string, shape)
+
+
+def scores_of(x: Any, columns: Sequence[float] = (0.25, 0.75)) -> Any:
+    """Rows of these numbers, a row a text: with nothing but the numbers to tell what they are."""
+    return tf.tile(tf.constant([list(columns)]), [tf.shape(x)[0], 1])
+
+
+def plain() -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    x = texts()
+    return {"input_x": x}, {"output": scores_of(x)}
+
+
+def write(folder: Path, build: Build, tags: Sequence[Sequence[str]] = (("serve",),),
+          keys: Sequence[str] = ("serving_default",), options: Mapping[str, Any] = {}) -> Path:
+    """A SavedModel with a MetaGraph for each tag set and a signature for each key, all the same; and service.json."""
+    builder = v1.saved_model.Builder(str(folder))
+    for number, tag_set in enumerate(tags):
+        with tf.Graph().as_default(), v1.Session() as session:
+            inputs, outputs = ({alias: v1.saved_model.build_tensor_info(tensor) for alias, tensor in side.items()}
+                               for side in build())
+            signatures = {key: v1.saved_model.build_signature_def(inputs, outputs, "any") for key in keys}
+            if number:
+                builder.add_meta_graph(list(tag_set), signatures)
+            else:
+                builder.add_meta_graph_and_variables(session, list(tag_set), signatures)
+    builder.save()
+    if options:
+        (folder / "service.json").write_text(json.dumps(options), encoding="utf-8")
+    return folder
+
+
+def served(folder: Path) -> Any:
+    return service.TextClassifierService("m", str(folder))
+
+
+def answer(folder: Path, item: Any = "a text") -> Any:
+    return ask(served(folder), {"req_data": [item], "top_k": 99})["resp_data"][0]
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(service.LoadError) as caught:
+        served(folder)
+    return str(caught.value)
+
+
+# The document
+
+def rows_of(section: str) -> List[List[str]]:
+    """The cells of a section's tables, without their heads."""
+    part = DOCUMENT.split("## " + section)[1].split("\n## ")[0]
+    lines = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line] for line in lines]
+    return [row for i, row in enumerate(cells) if not set("".join(row)) <= set("-") and (
+        i + 1 >= len(cells) or not set("".join(cells[i + 1])) <= set("-"))]
+
+
+def test_the_document_has_the_rules_of_the_scores_in_the_codes_order() -> None:
+    assert [tuple(row) for row in rows_of("What the scores are")] == [(name, kind) for name, _, kind in service.RULES]
+
+
+def test_the_document_has_what_further_inputs_get_in_the_codes_order() -> None:
+    assert [tuple(row) for row in rows_of("Further inputs")] == [
+        ("`{}`".format(part), kind, str(value)) for part, kind, value in service.FEEDS]
+
+
+def test_the_document_names_every_key_of_service_json() -> None:
+    named = set(re.findall(r'[`"](\w+)[`"]', DOCUMENT))
+    assert set(service.KEYS) <= named
+    assert {row[-1].strip("`") for row in rows_of("Which tensors") if row[-1].startswith("`") and len(row) == 4} <= set(
+        service.KEYS)
+    example = json.loads(DOCUMENT.split("```json\n")[1].split("```")[0])
+    assert all(isinstance(value, service.KEYS[key]) for key, value in example.items())
+
+
+# Tag sets and signatures
+
+@pytest.mark.parametrize("tags, options, chosen", [
+    ([["serve"]], {}, ["serve"]),
+    ([["train"], ["serve"]], {}, ["serve"]),
+    ([["test_saved_model"]], {}, ["test_saved_model"]),
+    ([["serve", "gpu"]], {}, ["gpu", "serve"]),
+    ([["a"], ["b"]], {"tags": ["b"]}, ["b"]),
+    ([["serve"], ["serve", "gpu"]], {"tags": ["gpu", "serve"]}, ["gpu", "serve"]),
+], ids=str)
+def test_the_tag_set_is_that_of_the_key_else_serve_else_the_only_one(
+        tmp_path: Path, tags: Any, options: Any, chosen: List[str]) -> None:
+    made = served(write(tmp_path / "m", plain, tags, options=options))
+    assert list(made.model.plan.tags) == chosen
+    assert ask(made, {"text": "x"})["predicted_label"] == "1"
+
+
+@pytest.mark.parametrize("tags, options", [
+    ([["a"], ["b"]], {}), ([["serve", "gpu"], ["train"]], {}), ([["serve"]], {"tags": ["gpu"]})], ids=str)
+def test_an_open_choice_of_tag_sets_names_them_and_the_key(tmp_path: Path, tags: Any, options: Any) -> None:
+    said = refused(write(tmp_path / "m", plain, tags, options=options))
+    assert "'tags' in service.json" in said and all(tag in said for tag_set in tags for tag in tag_set)
+
+
+@pytest.mark.parametrize("keys, options, chosen", [
+    (["serving_default"], {}, "serving_default"),
+    (["other", "serving_default"], {}, "serving_default"),
+    (["test_signature"], {}, "test_signature"),
+    (["a", "b"], {"signature": "b"}, "b"),
+    (["a", "serving_default"], {"signature": "a"}, "a"),
+], ids=str)
+def test_the_signature_is_that_of_the_key_else_serving_default_else_the_only_real_one(
+        tmp_path: Path, keys: List[str], options: Any, chosen: str) -> None:
+    plan = served(write(tmp_path / "m", plain, keys=keys, options=options)).model.plan
+    assert plan.signature == chosen
+
+
+@pytest.mark.parametrize("keys, options", [(["a", "b"], {}), ([], {}), (["serving_default"], {"signature": "x"})])
+def test_an_open_choice_of_signatures_names_them_and_the_key(tmp_path: Path, keys: List[str], options: Any) -> None:
+    said = refused(write(tmp_path / "m", plain, keys=keys, options=options))
+    assert "'signature' in service.json" in said and all(key in said for key in keys) and (keys or "none" in said)
+
+
+# Inputs
+
+TEXT_SHAPES = [(None,), (None, 1), (None, None), None]
+ID_SHAPES = [(None,), (None, None), (None, 3), None]
+NO_INPUTS = [(tf.string, ()), (tf.string, (None, 7)), (tf.string, (None, 1, 1)), (tf.float32, (None, 3)),
+             (tf.int32, ()), (tf.int32, (None, 3, 3)), (tf.bool, (None,))]
+
+
+@pytest.mark.parametrize("shape", TEXT_SHAPES, ids=str)
+def test_an_input_of_strings_gets_texts_in_its_own_shape(tmp_path: Path, shape: Any) -> None:
+    def build() -> Any:
+        x = texts(shape)
+        lengths = tf.cast(tf.strings.length(tf.reshape(x, [-1])), tf.float32)
+        return {"my words": x}, {"scores": tf.stack([1 / (1 + lengths), lengths / (1 + lengths)], 1)}
+    made = served(write(tmp_path / "m", build))
+    answers = ask(made, {"req_data": ["abc", "", {"text": "好"}]})["resp_data"]
+    assert [round(answer["score"], 4) for answer in answers] == [0.75, 1.0, 0.75]
+    assert [answer["predicted_label"] for answer in answers] == ["1", "0", "1"]
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64], ids=str)
+@pytest.mark.parametrize("shape", ID_SHAPES, ids=str)
+def test_an_input_of_whole_numbers_gets_ids(tmp_path: Path, shape: Any, dtype: Any) -> None:
+    def build() -> Any:
+        x = v1.placeholder(dtype, shape)
+        first = tf.cast(tf.reshape(x, [tf.shape(x)[0], -1])[:, 0], tf.float32)
+        return {"ids": x}, {"scores": tf.stack([1 / (1 + first), first / (1 + first)], 1)}
+    made = served(write(tmp_path / "m", build))
+    row = [3] if shape in ((None,), None) else [3, 0, 0]
+    answers = ask(made, {"req_data": [{"input_x": row}, {"ids": row}, {"text": "a text"}, "a text", {}]})["resp_data"]
+    assert [answer["score"] for answer in answers[:2]] == [0.75, 0.75]
+    assert [code(answer) for answer in answers[2:]] == ["wrong_type", "wrong_type", "missing_text"]
+    assert "takes ids, not text" in answers[2]["error"]["message"]
+
+
+@pytest.mark.parametrize("row", [["3"], [1.5], [True], 3, "3", [2 ** 40], [[1]], [None]], ids=str)
+def test_what_are_no_ids_is_a_wrong_type(tmp_path: Path, row: Any) -> None:
+    def build() -> Any:
+        x = v1.placeholder(tf.int32, [None, None])
+        return {"ids": x}, {"output": scores_of(x)}
+    made = served(write(tmp_path / "m", build))
+    answers = ask(made, {"req_data": [{"input_x": row}, {"input_x": [1]}]})["resp_data"]
+    assert code(answers[0]) == "wrong_type" and answers[1]["predicted_label"] == "1"
+
+
+def test_ids_of_a_fixed_length_must_have_it_and_those_of_any_length_are_not_padded(tmp_path: Path) -> None:
+    def fixed() -> Any:
+        x = v1.placeholder(tf.int32, [None, 3])
+        return {"ids": x}, {"output": scores_of(x)}
+
+    def free() -> Any:
+        x = v1.placeholder(tf.int32, [None, None])
+        length = tf.fill([tf.shape(x)[0]], tf.cast(tf.shape(x)[1], tf.float32))
+        return {"ids": x}, {"output": tf.stack([1 / (1 + length), length / (1 + length)], 1)}
+    short = ask(served(write(tmp_path / "a", fixed)), {"text": [{"input_x": [1, 2]}, {"input_x": [1, 2, 3]}]})
+    assert code(short["resp_data"][0]) == "wrong_type" and "3 ids, not 2" in short["resp_data"][0]["error"]["message"]
+    answers = ask(served(write(tmp_path / "b", free)), {"req_data": [{"input_x": [1] * n} for n in (3, 1, 9, 1, 3)]})
+    assert [round(answer["score"], 4) for answer in answers["resp_data"]] == [0.75, 0.5, 0.9, 0.5, 0.75]
+
+
+@pytest.mark.parametrize("dtype, shape", NO_INPUTS, ids=str)
+def test_what_can_be_neither_texts_nor_ids_is_refused_with_what_was_found(
+        tmp_path: Path, dtype: Any, shape: Any) -> None:
+    def build() -> Any:
+        x = v1.placeholder(dtype, shape)
+        return {"image": x}, {"output": tf.fill([1, 2], 0.5) + 0 * tf.cast(tf.size(x), tf.float32)}
+    said = refused(write(tmp_path / "m", build))
+    assert "image" in said and dtype.name.rstrip("3264") in said and "'input' in service.json" in said
+
+
+def two_inputs() -> Any:
+    x, y = texts(), texts()
+    return {"title": x, "body": y}, {"output": scores_of(tf.stack([x, y], 1))}
+
+
+def test_of_two_inputs_that_fit_the_contracts_is_taken_else_the_key_must_decide(tmp_path: Path) -> None:
+    said = refused(write(tmp_path / "open", two_inputs))
+    assert "'input' in service.json" in said and "title string[-1]" in said and "body string[-1]" in said
+
+    def contract() -> Any:
+        x, y = texts(), v1.placeholder(tf.int32, [None])
+        return {"input_x": x, "lengths": y}, {"output": scores_of(x) + 0 * tf.cast(tf.size(y), tf.float32)}
+    assert "'lengths', int[-1]" in refused(write(tmp_path / "contract", contract))
+    folder = write(tmp_path / "told", contract, options={"feeds": {"lengths": [1]}})
+    assert answer(folder)["predicted_label"] == "1"
+
+
+# Further inputs
+
+def with_further(alias: str, dtype: Any, shape: Any = ()) -> Build:
+    """A model that answers with what its further input got: the first class's probability."""
+    def build() -> Any:
+        x, more = texts(), v1.placeholder(dtype, shape)
+        share = tf.cast(tf.reshape(more, [-1])[0], tf.float32) * 0.5 + 0.25
+        return {"input_x": x, alias: more}, {"output": scores_of(x) * 0 + tf.stack([share, 1 - share])}
+    return build
+
+
+@pytest.mark.parametrize("alias, dtype, gets", [
+    ("keep_prob", tf.float32, 1.0), ("dropout_keep_prob", tf.float32, 1.0), ("Keep", tf.float64, 1.0),
+    ("dropout_keep", tf.float32, 1.0), ("dropout", tf.float32, 0.0), ("drop_rate", tf.float32, 0.0),
+    ("rate", tf.float16, 0.0), ("training", tf.bool, 0.0), ("is_training", tf.bool, 0.0)])
+def test_a_further_scalar_gets_what_serving_wants_by_its_alias(
+        tmp_path: Path, alias: str, dtype: Any, gets: float) -> None:
+    scores = dict(answer(write(tmp_path / "m", with_further(alias, dtype)))["scores"])
+    assert abs(scores["0"] - (0.25 + 0.5 * gets)) < 1e-3
+
+
+@pytest.mark.parametrize("alias, dtype, shape", [
+    ("temperature", tf.float32, ()), ("training", tf.float32, ()), ("keep_prob", tf.bool, ()), ("mask", tf.bool, ()),
+    ("keep_prob", tf.float32, (None,)), ("drop", tf.int32, ()), ("lengths", tf.int32, (None,))], ids=str)
+def test_any_other_further_input_stops_the_load_and_the_error_names_it_and_the_key(
+        tmp_path: Path, alias: str, dtype: Any, shape: Any) -> None:
+    said = refused(write(tmp_path / "m", with_further(alias, dtype, shape)))
+    assert repr(alias) in said and "service.json" in said and json.dumps({"feeds": {alias: 0}}) in said
+
+
+@pytest.mark.parametrize("alias, dtype, shape, value, gets", [
+    ("temperature", tf.float32, (), 1, 1.0), ("keep_prob", tf.float32, (), 0.5, 0.5), ("mask", tf.bool, (), True, 1.0),
+    ("lengths", tf.int32, (None,), [1, 0], 1.0)], ids=str)
+def test_what_the_key_feeds_says_comes_first(
+        tmp_path: Path, alias: str, dtype: Any, shape: Any, value: Any, gets: float) -> None:
+    folder = write(tmp_path / "m", with_further(alias, dtype, shape), options={"feeds": {alias: value}})
+    assert abs(dict(answer(folder)["scores"])["0"] - (0.25 + 0.5 * gets)) < 1e-3
+
+
+HALF = tf.constant(0.5)
+
+
+def test_the_default_that_a_signature_declares_is_fed_where_the_table_has_none(tmp_path: Path) -> None:
+    class Served(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.float32)])
+        def serve(self, words: Any, temperature: Any = HALF) -> Any:
+            return {"output": tf.ones([tf.shape(words)[0], 1]) * tf.stack([temperature, 1 - temperature])}
+    made = Served()
+    tf.saved_model.save(made, str(tmp_path / "m"), signatures={"serving_default": made.serve})
+    assert dict(answer(tmp_path / "m")["scores"]) == {"0": 0.5, "1": 0.5}
+
+
+# Outputs and what the scores are
+
+def giving(alias: str, columns: Any, op: Any = lambda x: x) -> Build:
+    def build() -> Any:
+        x = texts()
+        return {"input_x": x}, {alias: op(scores_of(x, columns))}
+    return build
+
+
+LOGITS = np.array([2.0, -1.0, 0.5])
+SOFTMAX = np.exp(LOGITS) / np.exp(LOGITS).sum()
+SCORES: Dict[str, Tuple[Build, Any, Sequence[float]]] = {
+    "made by Softmax": (giving("any", LOGITS, tf.nn.softmax), None, SOFTMAX),
+    "made by Softmax, though its alias says logits": (giving("logits", LOGITS, tf.nn.softmax), None, SOFTMAX),
+    "one column made by Sigmoid": (giving("logit", [0.0], tf.sigmoid), None, [0.5, 0.5]),
+    "rows that sum to 1": (giving("any", [0.1, 0.2, 0.7]), None, [0.1, 0.2, 0.7]),
+    "rows that sum to 1 under an alias with logits": (giving("logits", [0.1, 0.2, 0.7]), None, [0.1, 0.2, 0.7]),
+    "an alias with logit": (giving("my_logits", [0.25, 0.5, 0.5]), None,
+                            np.exp([0.25, 0.5, 0.5]) / np.exp([0.25, 0.5, 0.5]).sum()),
+    "one column of logits": (giving("logits", [0.5]), None, [1 - 1 / (1 + np.exp(-0.5)), 1 / (1 + np.exp(-0.5))]),
+    "values outside [0, 1]": (giving("any", LOGITS), None, SOFTMAX),
+    "one column outside [0, 1]": (giving("any", [3.0]), None, [1 - 1 / (1 + np.exp(-3.0)), 1 / (1 + np.exp(-3.0))]),
+    "one column in [0, 1]": (giving("any", [0.75]), None, [0.25, 0.75]),
+    "one column of rank 1": (giving("any", [0.75], lambda x: x[:, 0]), None, [0.25, 0.75]),
+    "told probabilities": (giving("any", [0.5, 0.25, 0.125]), "probabilities", [0.5, 0.25, 0.125]),
+    "told softmax": (giving("any", [0.5, 0.5]), "softmax", [0.5, 0.5]),
+    "told sigmoid": (giving("any", [0.0, 1.0]), "sigmoid", [0.5, 1 / (1 + np.exp(-1))]),
+}
+
+
+@pytest.mark.parametrize("case", sorted(SCORES))
+def test_scores_are_taken_as_the_first_rule_that_holds_says(tmp_path: Path, case: str) -> None:
+    build, told, expected = SCORES[case]
+    found = dict(answer(write(tmp_path / "m", build, options={"scores": told} if told else {}))["scores"])
+    assert np.allclose([found[str(i)] for i in range(len(expected))], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("columns, op", [([0.5, 0.25, 0.125], tf.identity), ([0.0, 1.0, 2.0], tf.sigmoid),
+                                         ([1.0, 1.0], tf.identity)], ids=str)
+def test_rows_in_0_to_1_that_do_not_sum_to_1_need_the_key(tmp_path: Path, columns: Any, op: Any) -> None:
+    said = refused(write(tmp_path / "m", giving("any", columns, op)))
+    assert "'any'" in said and "'scores' in service.json" in said and "'sigmoid'" in said and "'softmax'" in said
+
+
+def test_scores_are_judged_once_and_never_by_the_rows_of_a_request(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = texts()
+        odd = tf.where(tf.equal(x, "odd"), tf.fill(tf.shape(x), 7.0), tf.fill(tf.shape(x), 0.25))
+        return {"input_x": x}, {"any": tf.stack([odd, 1 - odd], 1)}
+    made = served(write(tmp_path / "m", build))
+    both = ask(made, {"req_data": ["odd", "even"]})["resp_data"]
+    assert both[0]["score"] == 7.0 and both[1]["score"] == 0.75
+
+
+def test_how_the_scores_were_taken_is_said_once_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    made = served(write(tmp_path / "m", giving("any", LOGITS)))
+    ask(made, {"text": ["x", "y"]})
+    told = [record.message for record in caplog.records if "softmax" in record.message and "Plan" not in record.message]
+    assert told == ["any: values outside [0, 1], so logits by softmax"]
+
+
+def test_a_model_that_gives_labels_alone_is_answered_without_scores(tmp_path: Path) -> None:
+    def strings() -> Any:
+        x = texts()
+        return {"input_x": x}, {"class": tf.where(tf.equal(x, ""), tf.fill(tf.shape(x), "empty"), x)}
+
+    def numbers() -> Any:
+        x = texts()
+        return {"input_x": x}, {"class": tf.strings.length(x)[:, None]}
+    assert answer(write(tmp_path / "a", strings), "体育") == {"predicted_label": "体育"}
+    assert answer(write(tmp_path / "b", numbers), "ab") == {"predicted_label": "2"}
+    (tmp_path / "b" / "labels.txt").write_text("zero\none\ntwo\n", encoding="utf-8")
+    assert answer(tmp_path / "b", "ab") == {"predicted_label": "two"}
+    assert answer(tmp_path / "b", "four") == {"predicted_label": "4"}
+
+
+def test_of_several_outputs_of_scores_the_contracts_is_taken_else_the_key_must_decide(tmp_path: Path) -> None:
+    def two(alias: str) -> Build:
+        def build() -> Any:
+            x = texts()
+            return {"input_x": x}, {alias: scores_of(x), "other": scores_of(x, [0.5, 0.5])}
+        return build
+    assert answer(write(tmp_path / "a", two("output")))["score"] == 0.75
+    assert "'output' in service.json" in refused(write(tmp_path / "b", two("mine")))
+    assert answer(write(tmp_path / "c", two("mine"), options={"output": "mine"}))["score"] == 0.75
+
+
+# Class names, service.json, and both loaders
+
+@pytest.mark.parametrize("places, expected", [
+    ({"assets/labels.txt": "a\nb\n", "labels.txt": "c\nd\n"}, "b"), ({"labels.txt": "c\nd"}, "d"), ({}, "1")], ids=str)
+def test_class_names_come_from_the_assets_else_from_beside_else_are_numbers(
+        tmp_path: Path, places: Dict[str, str], expected: str) -> None:
+    folder = write(tmp_path / "m", plain)
+    (folder / "assets").mkdir(exist_ok=True)
+    for name, content in places.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    assert answer(folder)["predicted_label"] == expected
+
+
+def test_a_wrong_number_of_class_names_stops_the_load(tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", plain)
+    (folder / "labels.txt").write_text("a\nb\nc\n", encoding="utf-8")
+    assert "3 labels, the model 2 classes" in refused(folder)
+
+
+@pytest.mark.parametrize("options", [
+    {"signature_key": "x"}, {"tags": "serve"}, {"scores": 5}, {"scores": "logit"}, {"feeds": []}, {"output": "nothing"},
+    {"input": None}], ids=str)
+def test_a_service_json_that_says_nothing_sensible_stops_the_load(tmp_path: Path, options: Any) -> None:
+    assert "service.json" in refused(write(tmp_path / "m", plain, options=options))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '"x"', "\xff"], ids=ascii)
+def test_a_service_json_that_is_no_json_object_stops_the_load(tmp_path: Path, content: str) -> None:
+    folder = write(tmp_path / "m", plain)
+    (folder / "service.json").write_bytes(content.encode("latin-1"))
+    assert "service.json cannot be read" in refused(folder)
+
+
+def test_a_model_that_no_session_loads_is_loaded_by_tf_saved_model_load_and_the_log_says_which(
+        foreign: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for kind, way in (("keras_saved", "tf.saved_model.load"), ("tutorial", "a Session")):
+        served(foreign / kind)
+        assert "loaded by {} as".format(way) in caplog.messages[-1]
+
+
+def test_the_repositorys_file_loads_by_path_as_the_platform_does_it(tmp_path: Path) -> None:
+    module = module_of(PROJECT / "customize_service.py")
+    made = module.TextClassifierService("m", str(write(tmp_path / "m", plain)))
+    assert ask(made, {"text": "x"})["predicted_label"] == "1"
