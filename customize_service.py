@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import re
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -26,10 +27,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 try:
     from model_service.tfserving_model_service import TfServingBaseService
 except ImportError:  # off the platform
-    class TfServingBaseService:
+    class TfServingBaseService:  # type: ignore[no-redef]
         """What the platform's base class does with a request."""
 
-        def inference(self, data):
+        def inference(self: Any, data: Any) -> Any:
             return self._postprocess(self._inference(self._preprocess(data)))
 
 logging.basicConfig(level=logging.INFO)  # the platform's images show warnings only
@@ -57,15 +58,15 @@ class LoadError(Exception):
 class Refusal(Exception):
     """A request, or one item of it, that cannot be answered."""
 
-    def __init__(self, code, message):
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.answer = {"error": {"code": code, "message": message}}
 
 
-class TextClassifierService(TfServingBaseService):
+class TextClassifierService(TfServingBaseService):  # type: ignore[misc]
     """Answers requests with the model in the folder ``model_path``."""
 
-    def __init__(self, model_name, model_path):
+    def __init__(self, model_name: str, model_path: str) -> None:
         folder = model_path if os.path.isdir(model_path) else os.path.dirname(model_path)
         check_files(folder)
         options, ask = read(folder, "service.json", an_object, {}), None
@@ -80,19 +81,19 @@ class TextClassifierService(TfServingBaseService):
         self.model_name, self.model_path = model_name, model_path
         self.model = load(folder, options, ask)
 
-    def _preprocess(self, data):
+    def _preprocess(self, data: Any) -> "Request":
         try:
             return read_request(data, self.model.plan)
         except Refusal as refusal:
             return Request((), echoed_meta(data), [refusal], TOP_K, 0.0)
 
-    def _inference(self, request):
+    def _inference(self, request: "Request") -> Any:
         return request, classify(self.model, request.items)
 
-    def _postprocess(self, outcome):
+    def _postprocess(self, outcome: Any) -> Dict[str, Any]:
         request, rows = outcome
         answers = [answer(row, self.model.labels, request) for row in rows]
-        reply = answers if request.reply else answers[0]
+        reply = answers if request.reply else answers[0]  # type: Any
         for key in reversed(request.reply):
             reply = {key: reply}
         return dict(reply, **request.meta)
@@ -103,7 +104,7 @@ class TextClassifierService(TfServingBaseService):
 Request = collections.namedtuple("Request", "reply meta items top_k threshold")
 
 
-def read_request(data, plan):
+def read_request(data: Any, plan: "Plan") -> Request:
     """What a request asks; ``items`` are model inputs, with a :class:`Refusal` where an item is none."""
     if not isinstance(data, dict):
         raise Refusal("bad_request", 'expected a JSON object such as {"text": "..."}')
@@ -123,7 +124,7 @@ def read_request(data, plan):
     return Request(reply, echoed_meta(data), inputs, int(top_k), threshold)
 
 
-def find_items(data):
+def find_items(data: Dict[str, Any]) -> Tuple[List[Any], Dict[str, Any], Tuple[str, ...]]:
     """The items of a request, the object that they stand in, and where their answers go (``()``: bare)."""
     uploads = [file for field in data.values() if is_upload(field) for file in field.values()]
     for (*outer, key), reply in FORMS:
@@ -147,12 +148,12 @@ def find_items(data):
                                  "or an uploaded text file; found %s" % (", ".join(sorted(map(repr, data))) or "none"))
 
 
-def is_upload(field):
+def is_upload(field: Any) -> bool:
     """A form's file field, as the platform passes it: ``{file name: readable}``."""
     return isinstance(field, dict) and bool(field) and all(hasattr(file, "read") for file in field.values())
 
 
-def read_lines(file):
+def read_lines(file: Any) -> List[str]:
     content = file.read()
     for encoding in ("utf-8-sig", "gb18030"):
         try:
@@ -164,18 +165,18 @@ def read_lines(file):
     raise Refusal("bad_request", "the uploaded file is neither UTF-8 nor GB18030 text")
 
 
-def number(name, value, least, greatest):
+def number(name: str, value: Any, least: float, greatest: float) -> float:
     """A number, also as text: forms send nothing else."""
     try:
-        value = float("nan") if isinstance(value, bool) else float(value)
+        found = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
-        value = float("nan")
-    if not least <= value <= greatest:
+        found = float("nan")
+    if not least <= found <= greatest:
         raise Refusal("bad_request", "%s must be a number from %g to %g" % (name, least, greatest))
-    return value
+    return found
 
 
-def echoed_meta(data):
+def echoed_meta(data: Any) -> Dict[str, Any]:
     """``{"meta": ...}`` where the request has one that JSON can carry back, else nothing."""
     try:
         json.dumps(data["meta"], allow_nan=False, ensure_ascii=False).encode("utf-8")
@@ -184,7 +185,7 @@ def echoed_meta(data):
         return {}
 
 
-def read_item(item, plan):
+def read_item(item: Any, plan: "Plan") -> Any:
     """A model's input from an item: UTF-8 bytes, or a list of ids; a :class:`Refusal` where it is none."""
     fields = item if isinstance(item, dict) else {"text": item}
     if plan.takes_ids:
@@ -210,13 +211,13 @@ def read_item(item, plan):
 
 # --- from the items to scores -----------------------------------------------------------------------------------
 
-def classify(model, items):
+def classify(model: "Model", items: Sequence[Any]) -> List[Any]:
     """For each item its scores (float array), its label (where the model gives no scores), or a :class:`Refusal`."""
     rows = list(items)
     good = sorted((i for i, item in enumerate(items) if not isinstance(item, Refusal)), key=lambda i: len(items[i]))
     # Alike in length, so that little is padded; ids are not padded at all.
-    for _, group in itertools.groupby(good, key=lambda i: len(items[i]) if model.plan.takes_ids else 0):
-        group = list(group)
+    for _, alike in itertools.groupby(good, key=lambda i: len(items[i]) if model.plan.takes_ids else 0):
+        group = list(alike)
         for first in range(0, len(group), BATCH):
             batch = group[first:first + BATCH]
             for i, row in zip(batch, scored(model, [items[i] for i in batch])):
@@ -224,7 +225,7 @@ def classify(model, items):
     return rows
 
 
-def scored(model, inputs):
+def scored(model: "Model", inputs: List[Any]) -> List[Any]:
     try:
         rows = scores_of(model.plan, model.run(feeds_of(model.plan, inputs)))
         if len(rows) != len(inputs):
@@ -238,7 +239,7 @@ def scored(model, inputs):
             Refusal("model_error", "the model's scores for this item are not finite") for row in rows]
 
 
-def scores_of(plan, outputs):
+def scores_of(plan: "Plan", outputs: Dict[str, Any]) -> Any:
     """Probabilities ``[batch, classes]`` by the rule that was chosen at load; of a label-only output its labels."""
     if plan.rule == "labels":
         return [label.decode("utf-8", "replace") if isinstance(label, bytes) else label
@@ -253,12 +254,12 @@ def scores_of(plan, outputs):
     return np.concatenate([1.0 - x, x], axis=1) if x.shape[1] == 1 else x
 
 
-def answer(row, labels, request):
+def answer(row: Any, labels: List[str], request: Any) -> Dict[str, Any]:
     """The JSON answer for an item's scores, or for its label."""
     if isinstance(row, Refusal):
         return row.answer
     if isinstance(row, (str, int)):
-        return {"predicted_label": labels[row] if row in range(len(labels)) else str(row)}
+        return {"predicted_label": labels[int(row)] if row in range(len(labels)) else str(row)}
     best_first = np.argsort(-row, kind="mergesort").tolist()  # stable: equal scores in the order of the labels
     return {"predicted_label": labels[best_first[0]], "score": float(row[best_first[0]]),
             "scores": [[labels[i], float(row[i])] for i in best_first[:request.top_k] if row[i] >= request.threshold]}
@@ -295,7 +296,7 @@ Plan = collections.namedtuple("Plan", "tags signature input dtype rank takes_ids
 PROBES = [b"a", b"good", b"\xe5\xa5\xbd\xe7\x9a\x84", b"one two three", b"it is not bad at all"]
 
 
-def load(folder, options, tf_serving=None):
+def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
     """The model, by a Session where that loads it, else by ``tf.saved_model.load``; or as TensorFlow Serving has it."""
     graphs = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in read(
         folder, "saved_model.pb", saved_model_pb2.SavedModel.FromString).meta_graphs}
@@ -324,7 +325,7 @@ def load(folder, options, tf_serving=None):
     raise LoadError("TensorFlow %s cannot load %s. %s" % (tf.__version__, folder, "; ".join(faults)))
 
 
-def check_files(folder):
+def check_files(folder: str) -> None:
     """Every file that ``manifest.json`` lists is there and as it was; further ones are reported."""
     listed = {entry["path"]: entry for entry in read(folder, "manifest.json", an_object, {}).get("files", [])}
     for path, entry in sorted(listed.items()):
@@ -345,7 +346,7 @@ def check_files(folder):
         log.warning("not listed in manifest.json: %s", ", ".join(sorted(found - set(listed) - {"manifest.json"})))
 
 
-def read(folder, name, parse, *default):
+def read(folder: str, name: str, parse: Callable[[bytes], Any], *default: Any) -> Any:
     """What ``parse`` makes of a file's bytes; the default, where there is one and no such file."""
     path = os.path.join(folder, name)
     if default and not os.path.exists(path):
@@ -357,14 +358,14 @@ def read(folder, name, parse, *default):
         raise LoadError("%s cannot be read: %s" % (path, error))
 
 
-def an_object(content):
+def an_object(content: bytes) -> Dict[str, Any]:
     found = json.loads(content.decode("utf-8"))
     if not isinstance(found, dict):
         raise ValueError("it must hold a JSON object")
     return found
 
 
-def choose(key, expected, options, preferred, fitting, there):
+def choose(key: str, expected: str, options: Dict[str, Any], preferred: Any, fitting: List[Any], there: Any) -> Any:
     """One of the names that fit: what service.json says under ``key``, else the preferred, else the only one."""
     asked = options.get(key, preferred)
     if key == "tags":
@@ -378,7 +379,7 @@ def choose(key, expected, options, preferred, fitting, there):
         expected, asked, ", ".join(found) or "none", key))
 
 
-def read_plan(tags, meta_graph, options):
+def read_plan(tags: Tuple[str, ...], meta_graph: Any, options: Dict[str, Any]) -> Plan:
     """How to ask the model, from its signature alone."""
     signatures = {key: found for key, found in meta_graph.signature_def.items() if not key.startswith("__")}
     key = choose("signature", "a signature", options, "serving_default", sorted(signatures), signatures)
@@ -395,7 +396,7 @@ def read_plan(tags, meta_graph, options):
                 length, feeds, output, None if output in scores else "labels")
 
 
-def described(info):
+def described(info: Any) -> str:
     """``string[-1, 1]``: a tensor's kind and shape, -1 for any size, ? for any rank; "" for what is no tensor."""
     if not hasattr(info, "tensor_shape"):
         return ""
@@ -404,11 +405,11 @@ def described(info):
     return "%s[%s]" % (kind, "?" if shape.unknown_rank else ", ".join(str(d.size) for d in shape.dim))
 
 
-def fitting(infos, pattern):
+def fitting(infos: Any, pattern: str) -> List[str]:
     return sorted(alias for alias, info in infos.items() if info.name and re.fullmatch(pattern, described(info)))
 
 
-def feed(alias, info, options, signature):
+def feed(alias: str, info: Any, options: Dict[str, Any], signature: Any) -> Any:
     """What a further input gets: what service.json says, else a scalar by the table FEEDS, else the model's default."""
     dtype = tf.as_dtype(info.dtype).as_numpy_dtype
     if alias in options.get("feeds", {}):
@@ -422,13 +423,13 @@ def feed(alias, info, options, signature):
         alias, described(info), json.dumps({"feeds": {alias: 0}})))
 
 
-def feeds_of(plan, inputs):
+def feeds_of(plan: Plan, inputs: List[Any]) -> Dict[str, Any]:
     """Aliases to arrays for a batch of items."""
     array = np.array(inputs, plan.dtype)
     return dict(plan.feeds, **{plan.input: array.reshape([len(inputs)] + [-1] * (plan.rank - 1))})
 
 
-def open_session(folder, plan, meta_graph):
+def open_session(folder: str, plan: Plan, meta_graph: Any) -> Callable[[Dict[str, Any]], Dict[str, Any]]:
     signature, graph = meta_graph.signature_def[plan.signature], tf.Graph()
     with graph.as_default():
         session = tf.compat.v1.Session(graph=graph)
@@ -437,16 +438,16 @@ def open_session(folder, plan, meta_graph):
     return lambda feeds: session.run(fetches, {signature.inputs[alias].name: value for alias, value in feeds.items()})
 
 
-def open_function(folder, plan, _):
+def open_function(folder: str, plan: Plan, _: Any) -> Callable[[Dict[str, Any]], Dict[str, Any]]:
     model = tf.saved_model.load(folder, tags=list(plan.tags))  # TensorFlow 1 raises: it has no such loader
 
-    def run(feeds):
+    def run(feeds: Dict[str, Any]) -> Dict[str, Any]:
         function = model.signatures[plan.signature]  # by way of the model, which must outlive its functions
         return {plan.output: function(**{a: tf.constant(v) for a, v in feeds.items()})[plan.output].numpy()}
     return run
 
 
-def judge(plan, meta_graph, options, folder, seen):
+def judge(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, seen: Any) -> Tuple[Plan, List[str]]:
     """The plan with its rule, and the class names; ``seen`` are outputs for texts of many kinds, or None."""
     files = [read(folder, name, lambda content: [line for line in content.decode("utf-8").split("\n") if line], [])
              for name in ("assets/labels.txt", "labels.txt")]
@@ -463,7 +464,7 @@ def judge(plan, meta_graph, options, folder, seen):
     return plan._replace(rule=rule), labels or [str(i) for i in range(classes)]
 
 
-def producer(meta_graph, tensor):
+def producer(meta_graph: Any, tensor: str) -> str:
     """The type of the op that makes a tensor; the call's, where a function makes it."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     node = nodes.get(tensor.split(":")[0])
@@ -472,7 +473,7 @@ def producer(meta_graph, tensor):
     return node.op if node is not None else ""
 
 
-def rule_of(alias, options, op, rows):
+def rule_of(alias: str, options: Dict[str, Any], op: str, rows: Any) -> str:
     """What makes probabilities of the scores: decided here, once, never by the rows of a request."""
     columns, rows = rows.shape[1], rows[np.isfinite(rows).all(axis=1)]
     logits = "softmax" if columns > 1 else "sigmoid"  # a softmax of one column would always be 1
@@ -482,12 +483,12 @@ def rule_of(alias, options, op, rows):
             log.info("%s: %s, %s", alias, why, rule if rule == "probabilities" else "so %s by %s" % (rule, logits))
             return rule if rule == "probabilities" else logits
     if options.get("scores") in ("probabilities", "softmax", "sigmoid"):
-        return options["scores"]
+        return str(options["scores"])
     raise LoadError("the rows of %r (%d columns, made by %s) need not sum to 1: say 'probabilities', 'softmax' or "
                     "'sigmoid' under 'scores' in service.json" % (alias, columns, op or "nothing known"))
 
 
-def replay(model, golden, probes):
+def replay(model: Model, golden: List[Dict[str, Any]], probes: List[Any]) -> None:
     """The golden texts get the answers here that they got where the model was exported."""
     for item, row in zip(golden, classify(model, probes)):
         expected, off = np.array(item.get("probabilities", [])), np.inf
