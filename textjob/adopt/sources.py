@@ -93,8 +93,8 @@ def _signature(graph_def: Message, wanted: Wanted, graph: Optional[Any] = None) 
         UsageError: the scores' tensor is not named, or there is none of that name.
     """
     if not wanted.output_tensor:
-        raise UsageError("nothing in {} says which tensor holds the scores: name it with --output_tensor NAME:0. Not "
-                         "used by others are {}".format(wanted.source, ", ".join(_ends(graph_def)[-8:])))
+        raise UsageError("nothing in {} says which tensor holds the scores: name it with --output_tensor NAME:0. It "
+                         "may be {}".format(wanted.source, ", ".join(_likely(graph_def)) or "any"))
     if graph is None:
         graph = tf.Graph()
         with graph.as_default():
@@ -135,11 +135,13 @@ def tensor(graph: Any, name: str, flag: str) -> Any:
             flag, name, "; near it: " + ", ".join(n + ":0" for n in near) if near else ""))
 
 
-def _ends(graph_def: Message) -> List[str]:
-    """Nodes whose output no other node uses, but for what belongs to saving and training."""
-    used = {source(name) for node in graph_def.node for name in node.input}
-    return [node.name + ":0" for node in graph_def.node if node.name not in used and node.op not in (
-        "NoOp", "Assign", "Const", "SaveV2", "RestoreV2", "MergeSummary") and not node.name.startswith("save/")]
+def _likely(graph_def: Message) -> List[str]:
+    """What may be the scores: what a softmax or a sigmoid makes, else sums with a bias; gradients apart."""
+    for ops in (("Softmax", "Sigmoid"), ("BiasAdd", "Add", "AddV2")):
+        found = [node.name + ":0" for node in graph_def.node if node.op in ops and "gradients" not in node.name]
+        if found:
+            return found[-5:]
+    return []
 
 
 def _checkpoint(wanted: Wanted, path: Path, scratch: Path) -> Located:

@@ -32,16 +32,20 @@ def run(folder: Path, allowed: Iterable[str] = (), name: str = "", version: str 
         return not any(finding.level == FAULT for finding in more)
 
     add(files.names(name, version))
-    if add(files.findings(folder)):
-        _config(folder, add)
-        readable = add(files.service_file(folder))
-        said, plan = graph.signature(folder)
-        asked = add(said)
-        harmless = add(graph.dangers(folder, allowed))
-        verdicts = graph.engines(folder, plan.tags if plan else None)
-        add(graph.fit(folder, verdicts))
-        if readable and asked and harmless:  # a model that may do harm is not run
-            add(answers.findings(folder, plan))
+    said, paths = files.traps(folder)
+    if add(said):
+        said, readable = files.findings(folder, paths)
+        complete = add(said)
+        add(_config(folder))
+        grammar = add(files.service_file(folder))
+        if readable:
+            said, plan = graph.signature(folder)
+            asked = add(said)
+            harmless = add(graph.dangers(folder, allowed))
+            verdicts = graph.engines(folder, plan.tags if plan else None)
+            add(graph.fit(folder, verdicts))
+            if complete and grammar and asked and harmless:  # a model that may do harm is not run
+                add(answers.findings(folder, plan))
     return {"package": str(folder), "deployable": not any(finding.level == FAULT for finding in found),
             "findings": [finding._asdict() for finding in found], "engines": verdicts}
 
@@ -51,11 +55,13 @@ def engines(folder: Path) -> Dict[str, List[str]]:
     return graph.engines(folder, None)
 
 
-def _config(folder: Path, add: Callable[[List[Finding]], bool]) -> None:
+def _config(folder: Path) -> List[Finding]:
+    if not (folder / package.CONFIG).is_file():  # told among the files
+        return []
     try:
-        add(config_json.findings(package.read_json(folder / package.CONFIG), folder))
+        return config_json.findings(package.read_json(folder / package.CONFIG), folder)
     except PackageError as error:
-        add([Finding(FAULT, "config.json", str(error), "ModelArts.3015")])
+        return [Finding(FAULT, "config.json", str(error), "ModelArts.3015")]
 
 
 def main(folder: Path, allowed: Iterable[str], name: str, version: str, as_json: bool) -> int:

@@ -13,23 +13,26 @@ from textjob.settings import PROJECT
 
 MAX_BYTES = 20 * 10 ** 9   # the platform's limit for a model
 MAX_FILES = 10000
-REQUIRED = ("saved_model.pb", "variables/variables.index", package.CONFIG, package.SERVICE)
+MODEL = "saved_model.pb"
+REQUIRED = (MODEL, "variables/variables.index", package.CONFIG, package.SERVICE)
 # What the platform's images import themselves: a module of that name beside the service file would hide it.
 OF_THE_IMAGE = {"flask", "grpc", "google", "h5py", "keras", "model_service", "numpy", "requests", "six", "tensorflow",
                 "tensorflow_core", "tensorflow_serving", "werkzeug"}
 OLDEST_GRAMMAR = (3, 6)    # of the Python in the platform's oldest image that runs Python 3
 
 
-def findings(folder: Path) -> List[Finding]:
-    """What is wrong with the files; where a fault is among it, nothing of the package should be opened further."""
-    found, paths = traps(folder)
+def findings(folder: Path, paths: List[str]) -> Tuple[List[Finding], bool]:
+    """What is wrong with the files (of which none is a trap); and whether the model may be looked at all the same.
+
+    It may where something is missing beside it, not where a file is other than its hash.
+    """
+    found = _manifest(folder, paths)
+    readable = MODEL in paths and not any(finding.level == FAULT for finding in found)
     found += _layout(folder, paths)
-    if not any(finding.level == FAULT for finding in found):  # now it is safe to read them all
-        found += _manifest(folder, paths)
-    if any(finding.level == FAULT for finding in found):
-        return found
-    size = sum((folder / name).stat().st_size for name in paths)
-    return [*found, Finding(OK, "files", "{} files, {:.1f} MB".format(len(paths), size / 1e6))]
+    if not any(finding.level == FAULT for finding in found):
+        size = sum((folder / name).stat().st_size for name in paths)
+        found.append(Finding(OK, "files", "{} files, {:.1f} MB".format(len(paths), size / 1e6)))
+    return found, readable
 
 
 def traps(folder: Path) -> Tuple[List[Finding], List[str]]:
@@ -70,7 +73,7 @@ def _layout(folder: Path, paths: List[str]) -> List[Finding]:
              for name in REQUIRED if name not in paths]
     if not any(re.fullmatch(r"variables/variables\.data-\d{5}-of-\d{5}", name) for name in paths):
         found.append(_fault("variables/variables.data-00000-of-00001 is missing: the platform's import needs it"))
-    for wanted in ("saved_model.pb", package.CONFIG, package.SERVICE):
+    for wanted in (MODEL, package.CONFIG, package.SERVICE):
         more = [name for name in paths if name.endswith("/" + wanted)]
         if more:
             found.append(_fault("{} beside that of the package: the import wants exactly one {}".format(
@@ -97,6 +100,8 @@ def _manifest(folder: Path, paths: List[str]) -> List[Finding]:
 def service_file(folder: Path) -> List[Finding]:
     """Can the platform's Pythons read the service file? (Which class it takes of it, the answers tell.)"""
     file = folder / package.SERVICE
+    if not file.is_file():  # told among the files
+        return []
     try:
         source = file.read_text(encoding="utf-8")
         grammar = {} if sys.version_info < (3, 8) else {"feature_version": OLDEST_GRAMMAR}

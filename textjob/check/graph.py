@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Tuple
 from textjob import package
 from textjob.check.config_json import RUNTIMES
 from textjob.check.finding import FAULT, NOTE, OK, Finding
+from textjob.errors import PackageError
 from textjob.fit import LOAD, dangerous_ops, engine_fit
 from textjob.fit.saved_graph import Message, assets, meta_graphs
 
@@ -83,10 +84,16 @@ def engines(folder: Path, tags: Any) -> Dict[str, List[str]]:
     return {name: reasons if reasons and by_load[name] else [] for name, reasons in by_session.items()}
 
 
+def _runtime(folder: Path) -> str:
+    try:
+        return str(package.read_json(folder / package.CONFIG).get("runtime"))
+    except PackageError:  # told by others
+        return ""
+
+
 def fit(folder: Path, verdicts: Dict[str, List[str]]) -> List[Finding]:
     """A line an engine; a fault for the one that config.json asks for."""
-    config = package.read_json(folder / package.CONFIG)
-    asked, found = RUNTIMES.get(str(config.get("runtime")), ""), []
+    asked, found = RUNTIMES.get(_runtime(folder), ""), []
     for engine, reasons in verdicts.items():
         if not reasons:
             found.append(Finding(OK, "engines", "loads on {}".format(engine)))
