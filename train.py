@@ -15,7 +15,23 @@ from typing import List, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 
-from textjob import batches, card, data, errors, export, golden, metrics, package, report, settings, training
+from textjob import (
+    batches,
+    card,
+    data,
+    errors,
+    export,
+    golden,
+    interruption,
+    lock,
+    metrics,
+    package,
+    platform,
+    report,
+    settings,
+    storage,
+    training,
+)
 from textjob.output import Output
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic export, which is there on purpose
@@ -23,29 +39,38 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the class
 
 def main(argv: Sequence[str]) -> int:
     """The whole way from ``--data_url`` to the packages; returns the exit code."""
+    node = platform.node(argv)
+    if not node.trains:
+        print(node.says())
+        return 0
     job, ignored = settings.from_flags(argv)
     if ignored:
         print("ignored, not settings of this job: {}".format(" ".join(ignored)))
+    with lock.held(job.train_url), storage.workspace(job.train_url) as work:
+        with storage.fetched(job.data_url) as data_url:
+            dataset = data.read(data_url, job.label_column, job.text_column, job.max_bad_rows)
+        print("\n".join(dataset.notes))
+        print("{:,} training, {:,} dev and {:,} test rows, {} classes".format(
+            len(dataset.train.texts), len(dataset.dev.texts), len(dataset.test.texts), len(dataset.labels)), flush=True)
+        run(job, dataset, Output(job, dataset, work))
+    return 0
 
-    dataset = data.read(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
-    print("\n".join(dataset.notes))
-    print("{:,} training, {:,} dev and {:,} test rows, {} classes".format(
-        len(dataset.train.texts), len(dataset.dev.texts), len(dataset.test.texts), len(dataset.labels)), flush=True)
 
-    output = Output(job, dataset)
+def run(job: settings.Settings, dataset: data.Dataset, output: Output) -> None:
+    """Train what is not finished yet; compare, and publish the best."""
     finished = output.open()
     for name in finished:
-        print("{}: finished before, in {}".format(name, output.package(name)))
+        print("{}: finished before, in {}".format(name, output.place(name + "/model")))
     to_train = [name for name in job.models if name not in finished]
     if to_train:
         train_all(to_train, job, dataset, output)
-
     cards = output.cards()
     best = output.publish_best(cards)
+    output.write_metrics(cards[best])
     sizes = {name: package.size(output.package(name)) for name in cards}
     print(report.write(output.root / "report", cards, sizes, best))
-    print("best: {}, copied to {}".format(best, output.root / "model"))
-    return 0
+    output.send()
+    print("best: {}, copied to {}".format(best, output.place("model")))
 
 
 def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, output: Output) -> None:
@@ -56,7 +81,8 @@ def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, o
         inputs = batches.prepare(dataset, job, vocabulary_file)
         print("{:,} words in the vocabulary".format(len(inputs.vocabulary)), flush=True)
         for name in names:
-            network, trained = training.train(name, inputs, job, output.logs(name))
+            checkpoints = output.checkpoints(name)
+            network, trained = training.train(name, inputs, job, output.logs(name), checkpoints)
             dev, test = (metrics.evaluate(part.labels, network.predict(part).argmax(1), inputs.names)
                          if len(part.labels) else {} for part in (inputs.dev, inputs.test))
 
@@ -69,9 +95,12 @@ def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, o
             made = card.model_card(name, dataset, job, trained, dev, test,
                                    card.golden_answers(golden_texts, probabilities, dataset.labels))
             package.write(output.package(name), saved_model, made, card.config(made, job.runtime))
+            output.send(name)
+            checkpoints.clear()
             print("{}: dev accuracy={:.4f} macro_f1={:.4f} at epoch {}; package in {}".format(
-                name, dev["accuracy"], dev["macro_f1"], trained.best_epoch, output.package(name)), flush=True)
+                name, dev["accuracy"], dev["macro_f1"], trained.best_epoch, output.place(name + "/model")), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(errors.run(lambda: main(sys.argv[1:])))
+    with interruption.handled():
+        sys.exit(errors.run(lambda: main(sys.argv[1:])))

@@ -6,7 +6,10 @@
     ├── UsageError           2   a flag, a setting or a config file is wrong
     ├── DataError            3   the data cannot be read, or cannot be learnt from
     ├── RefusedError         4   the output folder holds other work; nothing was touched
-    └── PackageError         5   a package is damaged or not deployable, or a model cannot be adopted
+    ├── PackageError         5   a package is damaged or not deployable, or a model cannot be adopted
+    ├── TerminatedError      6   stopped by SIGTERM; the same command goes on where it stopped
+    ├── DiskFullError        7   no room on the disk; the same command again will not help until there is
+    └── StorageError         8   an object store refused, or lost, what it was asked for
 
 Every message says what was found, what was expected and what to do next.
 ``run`` is the one place where an error becomes a sentence and an exit code.
@@ -44,6 +47,24 @@ class PackageError(JobError):
     """A package is damaged or not deployable, or a model cannot be adopted."""
 
     exit_code = 5
+
+
+class TerminatedError(JobError):
+    """Stopped by SIGTERM; the same command goes on where it stopped."""
+
+    exit_code = 6
+
+
+class DiskFullError(JobError):
+    """No room on the disk; the same command again will not help until there is."""
+
+    exit_code = 7
+
+
+class StorageError(JobError):
+    """An object store refused, or lost, what it was asked for."""
+
+    exit_code = 8
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

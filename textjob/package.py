@@ -61,8 +61,17 @@ def write(package: Path, saved_model: Path, card: Dict[str, Any], config: Dict[s
         for name, content in beside:
             (aside / name).write_bytes(content.encode("utf-8"))
         entries += [_entry(aside, name) for name in (SERVICE, CARD, CONFIG, *(name for name, _ in beside))]
-        write_json(aside / MANIFEST, {"files": sorted(entries, key=lambda entry: str(entry["path"]))})
+        _write_entries(aside, entries)
         shutil.move(str(saved_model / _MARK), str(aside / _MARK))
+
+
+def write_manifest(folder: Path) -> None:
+    """Write down what is in a folder now."""
+    _write_entries(folder, [_entry(folder, path) for path in _files(folder)])
+
+
+def _write_entries(folder: Path, entries: List[Dict[str, Any]]) -> None:
+    write_json(folder / MANIFEST, {"files": sorted(entries, key=lambda entry: str(entry["path"]))})
 
 
 def copy(source: Path, target: Path) -> None:
@@ -80,12 +89,16 @@ def card_of(package: Path) -> Dict[str, Any]:
 
 def problems(package: Path) -> List[str]:
     """What keeps a folder from being a complete package: a sentence each, none if it is one."""
+    return differences(package, (_MARK, SERVICE, CARD, CONFIG))
+
+
+def differences(package: Path, wanted: Sequence[str] = ()) -> List[str]:
+    """Where a folder is not as its manifest says, or the manifest lacks what is wanted: a sentence each."""
     try:
         listed = {str(entry["path"]): entry for entry in read_json(package / MANIFEST)["files"]}
     except (PackageError, KeyError, TypeError) as error:
-        return ["{} is missing or damaged: this is no complete package ({})".format(MANIFEST, error)]
-    found = ["{} is not listed in {}".format(path, MANIFEST) for path in (_MARK, SERVICE, CARD, CONFIG)
-             if path not in listed]
+        return ["{} is missing or damaged: this is not complete ({})".format(MANIFEST, error)]
+    found = ["{} is not listed in {}".format(path, MANIFEST) for path in wanted if path not in listed]
     for path, entry in listed.items():
         if path.startswith("/") or "\\" in path or ".." in path.split("/"):
             found.append("{} lists {!r}, which is not a path inside the package".format(MANIFEST, path))

@@ -5,6 +5,7 @@ A model's own settings are in ``config/<model>.yaml``; a ``--config`` file overr
 model's name (``cnn: {filters: 50}``), a flag as ``--cnn_filters 50``.
 """
 import argparse
+import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,22 +14,19 @@ from typing import Any, Dict, List, Sequence, Tuple
 import yaml
 
 from models import MODELS
+from textjob import platform
 from textjob.errors import UsageError, nearest
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-# Flags that the platform passes to every job; never mistaken for a misspelt setting.
-PLATFORM_FLAGS = {"num_gpus", "job_name", "task_name", "task_index", "ps_hosts", "worker_hosts",
-                  "init_method", "rank", "world_size"}
-
 # Settings that say where and which, not how: they may change between two runs on one folder.
-_WHERE = {"data_url", "train_url", "models", "overwrite"}
+_WHERE = {"data_url", "train_url", "models", "overwrite", "checkpoint_seconds"}
 
 _RANGES = {  # least and greatest value; a bound that the value itself may not reach is marked by a tiny step
     "max_bad_rows": (0, None), "max_length": (1, 100000), "vocabulary_size": (1, None), "min_count": (1, None),
     "epochs": (0, 10000), "batch_size": (1, None), "learning_rate": (1e-12, None), "keep_prob": (1e-6, 1),
     "word_dropout": (0, 1 - 1e-6), "label_smoothing": (0, 1 - 1e-6), "patience": (1, None),
-    "seed": (0, 2 ** 31 - 1), "golden_rows": (0, 1000),
+    "seed": (0, 2 ** 31 - 1), "checkpoint_seconds": (0, None), "golden_rows": (0, 1000),
 }
 _CHOICES = {"class_weights": ["none", "balanced"]}
 _RESERVED_NAMES = {"model", "report", "checkpoints", "logs"}
@@ -57,6 +55,7 @@ class Settings:
     class_weights: str
     patience: int
     seed: int
+    checkpoint_seconds: float
     runtime: str
     golden_rows: int
     model: Dict[str, Dict[str, Any]]
@@ -88,6 +87,8 @@ def from_flags(argv: Sequence[str]) -> Tuple[Settings, List[str]]:
     for key, value in vars(given).items():
         if key != "config" and value not in (None, ""):
             flat[key] = _typed(key, value, flat[key], "on the command line")
+    for key in ("data_url", "train_url"):  # the platform's inputs and outputs may be "obtained from" the environment
+        flat[key] = flat[key] or os.environ.get(key, "")
     settings = Settings(model={m: {key: flat["{}_{}".format(m, key)] for key in section} for m, section in own.items()},
                         **{key: flat[key] for key in common})
     _check(settings)
@@ -157,7 +158,7 @@ def _ignored(rest: Sequence[str], valid: List[str]) -> List[str]:
     """The names of unknown flags; one that nearly is a setting is an error."""
     names = sorted({word.split("=")[0] for word in rest if re.match("--?[A-Za-z_]", word)})
     for name in names:
-        hint = "" if name.lstrip("-") in PLATFORM_FLAGS else nearest(name.lstrip("-"), valid)
+        hint = "" if name.lstrip("-") in platform.FLAGS else nearest(name.lstrip("-"), valid)
         if hint:
             raise UsageError("unknown flag {}{}".format(name, hint.replace("'", "--", 1).replace("'", "")))
     return names

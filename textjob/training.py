@@ -8,14 +8,15 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from models import MODELS, layers
-from textjob import batches, metrics, text
+from textjob import batches, interruption, metrics, text
 from textjob.batches import Encoded, Inputs
+from textjob.checkpoints import Checkpoint, Checkpoints
 from textjob.errors import JobError
 from textjob.optimizer import Optimizer
 from textjob.settings import Settings
@@ -78,6 +79,20 @@ class Network:
         """A copy of the weights."""
         return {name: variable.numpy() for name, variable in self.variables.items()}
 
+    def state(self) -> Dict[str, np.ndarray]:
+        """A copy of everything that a step changes: the weights and the optimizer's slots."""
+        return {key: variable.numpy() for key, variable in self._stateful()}
+
+    def restore(self, state: Dict[str, np.ndarray]) -> None:
+        """Take over what :meth:`state` gave."""
+        for key, variable in self._stateful():
+            variable.assign(state[key])
+
+    def _stateful(self) -> Iterator[Tuple[str, Any]]:
+        for name, variable in self.variables.items():
+            mean, square = self.optimizer.slots[name]
+            yield from (("weight/" + name, variable), ("mean/" + name, mean), ("square/" + name, square))
+
 
 class _Noise:
     """Uniform noise that depends on the seed, the step and the place of the call in the step alone."""
@@ -108,51 +123,119 @@ def _class_weights(inputs: Inputs, settings: Settings) -> np.ndarray:
     return np.asarray(counts.sum() / (classes * counts), np.float32)
 
 
-def train(name: str, inputs: Inputs, settings: Settings, logs: Path) -> Tuple[Network, Trained]:
-    """Train one model of the table; prints a line an epoch and writes TensorBoard events to ``logs``."""
-    network = Network(name, inputs, settings)
+class Run:
+    """One model's training, from wherever it stands: at the beginning, or where a checkpoint was made.
+
+    What a checkpoint holds is all there is: the order of the batches and the noise follow from the seed and the step.
+    """
+
+    def __init__(self, name: str, inputs: Inputs, settings: Settings, checkpoints: Checkpoints) -> None:
+        self.name, self.inputs, self.settings, self.checkpoints = name, inputs, settings, checkpoints
+        self.network = Network(name, inputs, settings)
+        self.history: List[Dict[str, float]] = []
+        self.weights: Dict[str, np.ndarray] = {}  # of the best epoch
+        self.epoch, self.batch, self.step = 1, 0, 0   # of the next batch; epochs count from 1, the others from 0
+        self.loss = 0.0                           # summed over the epoch's rows so far
+        self.seconds = 0.0                        # in this epoch and in all finished ones
+        self.epoch_seconds = 0.0
+        self._since = time.time()
+        self._restore()
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights are kept, 0 before the first; of equals the later: the noise falls with the rate."""
+        best = max(self.history, key=lambda row: (*_rank(row), row["epoch"]), default={"epoch": 0})
+        return int(best["epoch"])
+
+    @property
+    def finished(self) -> bool:
+        """No epoch is left, or none has been better for long enough."""
+        stale = bool(self.history) and len(self.history) - self.best_epoch >= self.settings.patience
+        return self.epoch > self.network.epochs or stale
+
+    def train_epoch(self) -> None:
+        """The rest of this epoch; its row is in the history, and in a checkpoint, afterwards."""
+        part, settings, seed = self.inputs.train, self.settings, [self.settings.seed, self.epoch]
+        order = batches.epoch(part, settings.batch_size, np.random.RandomState(seed))
+        # A job's log is a file: a bar would fill it with control characters.
+        bar = tf.keras.utils.Progbar(len(order)) if sys.stdout.isatty() else None
+        saved = time.time()
+        for rows in order[self.batch:]:
+            loss = float(self.network.step(part.padded(rows), part.labels[rows], np.int32(self.step)))
+            if not np.isfinite(loss):
+                raise JobError("the loss became {} at step {} (epoch {}, batch {}): try a smaller --learning_rate than "
+                               "{:g}".format(loss, self.step, self.epoch, self.batch, settings.learning_rate))
+            self.loss, self.step, self.batch = self.loss + loss * len(rows), self.step + 1, self.batch + 1
+            if bar is not None:
+                bar.add(1, [("loss", loss)])
+            if interruption.asked() or time.time() - saved > settings.checkpoint_seconds:
+                self.save()
+                interruption.stop_if_asked()
+                saved = time.time()
+        row = dict(_on_dev(self.network, self.inputs), epoch=self.epoch, loss=self.loss / len(part.lengths))
+        self._tick()
+        self.history.append(dict(row, seconds=self.epoch_seconds))
+        if self.best_epoch == self.epoch:
+            self.weights = self.network.values()
+        self.epoch, self.batch, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
+
+    def _tick(self) -> None:
+        now = time.time()
+        self.seconds, self.epoch_seconds = self.seconds + now - self._since, self.epoch_seconds + now - self._since
+        self._since = now
+
+    def save(self) -> None:
+        """A checkpoint of the state as it is now."""
+        self._tick()
+        arrays = {"state/" + key: value for key, value in self.network.state().items()}
+        arrays.update({"best/" + key: value for key, value in self.weights.items()})
+        self.checkpoints.write(self.step, Checkpoint(arrays, {name: getattr(self, name) for name in _FACTS}))
+
+    def _restore(self) -> None:
+        found = self.checkpoints.newest()
+        if found is None:
+            return
+        for name in _FACTS:
+            setattr(self, name, found.facts[name])
+        self.network.restore({key[len("state/"):]: value for key, value in found.arrays.items()
+                              if key.startswith("state/")})
+        self.weights = {key[len("best/"):]: value for key, value in found.arrays.items() if key.startswith("best/")}
+        print("{}: goes on at epoch {}, batch {}".format(self.name, self.epoch, self.batch), flush=True)
+
+
+_FACTS = ("history", "epoch", "batch", "step", "loss", "seconds", "epoch_seconds")
+
+
+def _rank(row: Dict[str, float]) -> Tuple[float, float, float]:
+    return row["val_macro_f1"], row["val_accuracy"], -row["val_loss"]
+
+
+def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints: Checkpoints
+          ) -> Tuple[Network, Trained]:
+    """Train one model of the table, from its newest checkpoint where there is one.
+
+    Prints a line an epoch and writes TensorBoard events to ``logs``. The line comes after the checkpoint: a run that
+    goes on never prints it again.
+    """
+    run = Run(name, inputs, settings, checkpoints)
     writer = tf.summary.create_file_writer(str(logs))
-    history: List[Dict[str, float]] = []
-    best: Tuple[float, ...] = ()
-    weights: Dict[str, np.ndarray] = {}
-    best_epoch, step, began = 0, 0, time.time()
-    for epoch in range(1, network.epochs + 1):
-        epoch_began = time.time()
-        step, loss = _epoch(network, inputs.train, settings, epoch, step)
-        row = dict(_on_dev(network, inputs), epoch=epoch, loss=loss, seconds=time.time() - epoch_began)
-        history.append(row)
-        with writer.as_default():
-            for key in ("loss", "val_loss", "val_accuracy", "val_macro_f1"):
-                tf.summary.write(key, np.float32(row[key]), step=epoch, metadata=_SCALAR)
-        print("{} epoch {}/{} loss={loss:.4f} val_loss={val_loss:.4f} val_accuracy={val_accuracy:.4f} "
-              "val_macro_f1={val_macro_f1:.4f} seconds={seconds:.1f}".format(name, epoch, network.epochs, **row),
-              flush=True)
-        rank = (row["val_macro_f1"], row["val_accuracy"], -row["val_loss"])
-        if rank >= best:  # of equals the later: the learning rate falls, and noise with it
-            best, best_epoch, weights = rank, epoch, network.values()
-        elif epoch - best_epoch >= settings.patience:
-            break
+    with interruption.deferred():
+        while not run.finished:
+            run.train_epoch()
+            row = run.history[-1]
+            with writer.as_default():
+                for key in ("loss", "val_loss", "val_accuracy", "val_macro_f1"):
+                    tf.summary.write(key, np.float32(row[key]), step=int(row["epoch"]), metadata=_SCALAR)
+            writer.flush()
+            run.save()
+            print("{} epoch {epoch}/{} loss={loss:.4f} val_loss={val_loss:.4f} val_accuracy={val_accuracy:.4f} "
+                  "val_macro_f1={val_macro_f1:.4f} seconds={seconds:.1f}".format(name, run.network.epochs, **row),
+                  flush=True)
+            interruption.stop_if_asked()
     writer.close()
-    for key, value in weights.items():
-        network.variables[key].assign(value)
-    return network, Trained(weights, history, best_epoch, time.time() - began)
-
-
-def _epoch(network: Network, part: Encoded, settings: Settings, epoch: int, step: int) -> Tuple[int, float]:
-    """One pass over the training part: the next step's number and the mean loss."""
-    order = batches.epoch(part, settings.batch_size, np.random.RandomState([settings.seed, epoch]))
-    # A job's log is a file: a bar would fill it with control characters.
-    bar = tf.keras.utils.Progbar(len(order)) if sys.stdout.isatty() else None
-    total = 0.0
-    for rows in order:
-        loss = float(network.step(part.padded(rows), part.labels[rows], np.int32(step)))
-        if not np.isfinite(loss):
-            raise JobError("the loss became {} at step {} (epoch {}): try a smaller --learning_rate than {:g}".format(
-                loss, step, epoch, settings.learning_rate))
-        total, step = total + loss * len(rows), step + 1
-        if bar is not None:
-            bar.add(1, [("loss", loss)])
-    return step, total / len(part.lengths)
+    for key, value in run.weights.items():
+        run.network.variables[key].assign(value)
+    return run.network, Trained(run.weights, run.history, run.best_epoch, run.seconds)
 
 
 def _on_dev(network: Network, inputs: Inputs) -> Dict[str, float]:

@@ -18,6 +18,7 @@ from jobs import FILES, contents, flags, is_complete, read_json
 import train
 from textjob import data, errors, settings
 from textjob.output import Output
+from textjob.storage import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,10 @@ def run(tiny_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(str(tiny_run), str(tmp_path / "run")))
 
 
+def local(folder: Path) -> Workspace:
+    return Workspace(str(folder), folder)
+
+
 def state(folder: Path) -> Dict[str, Tuple[int, int]]:
     """What changes as soon as anything below a folder is written, even as it was."""
     return {path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.stat().st_ino)
@@ -47,7 +52,8 @@ def state(folder: Path) -> Dict[str, Tuple[int, int]]:
 
 
 def test_a_job_leaves_a_package_a_model_the_best_one_a_report_and_logs(small_run: Path) -> None:
-    assert sorted(path.name for path in small_run.iterdir()) == ["cnn", "logs", "model", "rcnn", "report", "rnn"]
+    assert sorted(path.name for path in small_run.iterdir()) == [
+        "cnn", "logs", "metric.json", "model", "rcnn", "report", "rnn"]
     for name in ("cnn", "rnn", "rcnn"):
         assert [path.name for path in (small_run / name).iterdir()] == ["model"]
         assert list((small_run / "logs" / name).glob("events.out.tfevents.*"))
@@ -191,9 +197,9 @@ DAMAGES: Dict[str, Callable[[Path], Any]] = {
 def test_a_damaged_package_is_not_finished(tiny_data: Path, run: Path, file: str, damage: str) -> None:
     job, _ = settings.from_flags(flags(tiny_data, run))
     dataset = data.read(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
-    assert Output(job, dataset).open() == ["cnn"]
+    assert Output(job, dataset, local(run)).open() == ["cnn"]
     DAMAGES[damage](run / "cnn" / "model" / file)
-    assert Output(job, dataset).open() == []
+    assert Output(job, dataset, local(run)).open() == []
 
 
 @pytest.mark.parametrize("word", ["files", "path", "sha256", "size"])
@@ -202,7 +208,7 @@ def test_a_manifest_in_which_a_letter_changed_makes_no_finished_package(tiny_dat
     manifest.write_text(manifest.read_text(encoding="utf-8").replace(word, "x" + word[1:], 1), encoding="utf-8")
     job, _ = settings.from_flags(flags(tiny_data, run))
     dataset = data.read(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
-    assert Output(job, dataset).open() == []
+    assert Output(job, dataset, local(run)).open() == []
 
 
 def test_a_damaged_package_is_made_anew(tiny_data: Path, tiny_run: Path, run: Path) -> None:
@@ -298,7 +304,7 @@ def test_a_killed_job_leaves_no_half_package_and_comes_to_the_same_end(
         assert_none_is_half(*finals)
     assert train.main(flags(tiny_data, out)) == 0
     assert sorted(contents(out / "cnn")) == ["model/" + name for name in FILES]
-    assert sorted(path.name for path in out.iterdir()) == ["cnn", "logs", "model", "report"]
+    assert sorted(path.name for path in out.iterdir()) == ["cnn", "logs", "metric.json", "model", "report"]
     assert is_complete(finals[0]) and contents(finals[0]) == contents(finals[1])
     variables = "cnn/model/variables/variables.data-00000-of-00001"
     assert (out / variables).read_bytes() == (tiny_run / variables).read_bytes()

@@ -102,9 +102,10 @@ def test_settings_cannot_be_changed_by_accident() -> None:
 
 def test_what_decides_how_a_model_comes_out_is_all_but_where_and_the_other_models() -> None:
     plain = parsed().of_model("cnn")
-    for flag in ("--data_url=x", "--train_url=x", "--models=cnn", "--overwrite", "--rnn_units=5"):
+    for flag in ("--data_url=x", "--train_url=x", "--models=cnn", "--overwrite", "--rnn_units=5",
+                 "--checkpoint_seconds=1"):
         assert parsed(flag).of_model("cnn") == plain
-    for name in set(every_flag()) - {"data_url", "train_url", "models", "overwrite"}:
+    for name in set(every_flag()) - {"data_url", "train_url", "models", "overwrite", "checkpoint_seconds"}:
         assert (name in plain) != name.startswith(("rnn_", "rcnn_"))
 
 
@@ -176,7 +177,7 @@ RANGES: Dict[str, Tuple[List[str], List[str]]] = {  # values at the rim, and val
     "keep_prob": (["0.01", "1"], ["0", "1.01"]), "word_dropout": (["0", "0.99"], ["1", "-0.1"]),
     "label_smoothing": (["0", "0.99"], ["1", "-0.1", "nan"]), "golden_rows": (["0", "1000"], ["-1", "1001"]),
     "seed": (["0", "2147483647"], ["-1", "2147483648"]), "class_weights": (["none", "balanced"], ["equal", "Balanced"]),
-    "cnn_widths": (["1", "2,9"], ["0", "3,-1", ","]),
+    "cnn_widths": (["1", "2,9"], ["0", "3,-1", ","]), "checkpoint_seconds": (["0", "86400"], ["-1", "nan"]),
 }
 RANGES.update({name: (["1"], ["0", "-3"]) for name in every_flag() if name.startswith(tuple(m + "_" for m in MODELS))
                and name not in RANGES})
@@ -228,7 +229,7 @@ def test_a_flag_of_the_platform_is_ignored_and_listed_once(name: str) -> None:
 
 
 def test_the_job_says_once_what_it_ignored(capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ["--{}=1".format(name) for name in PLATFORM]
+    flags = ["--{}=0".format(name) for name in PLATFORM]
     with pytest.raises(DataError):
         train.main([*flags, "--zzz", "--data_url", "no/such/folder", "--train_url", "out", *flags])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "ignored" in line]

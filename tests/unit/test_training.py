@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 from textjob import batches, data, training
+from textjob.checkpoints import Checkpoints
 from textjob.errors import JobError
 from textjob.settings import Settings, from_flags
 
 
 def job(small_data: Path, *flags: str) -> Settings:
     return from_flags(["--data_url", str(small_data), "--train_url", "unused", "--min_count", "1", *flags])[0]
+
+
+def train(model: str, inputs: batches.Inputs, settings: Settings, folder: Path) -> Any:
+    """The trained network and what training left behind."""
+    return training.train(model, inputs, settings, folder, Checkpoints(folder / "checkpoints", {}))
 
 
 @pytest.fixture(scope="module")
@@ -42,20 +48,20 @@ def test_the_vocabulary_is_of_the_training_part_alone_by_frequency_then_bytes(tm
 @pytest.mark.parametrize("model", ["cnn", "rnn", "rcnn"])
 def test_one_seed_repeats_a_run_bit_for_bit_and_another_does_not(
         model: str, inputs: batches.Inputs, small_data: Path, tmp_path: Path) -> None:
-    runs = [training.train(model, inputs, job(small_data, "--epochs", "2", "--seed", seed), tmp_path / str(i))[1]
+    runs = [train(model, inputs, job(small_data, "--epochs", "2", "--seed", seed), tmp_path / str(i))[1]
             for i, seed in enumerate(["1", "1", "2"])]
     same = [all(np.array_equal(runs[0].weights[key], run.weights[key]) for key in runs[0].weights) for run in runs]
     assert same == [True, True, False]
 
 
 def test_training_learns_what_a_linear_model_would(inputs: batches.Inputs, small_data: Path, tmp_path: Path) -> None:
-    _, trained = training.train("cnn", inputs, job(small_data, "--epochs", "20"), tmp_path)
+    _, trained = train("cnn", inputs, job(small_data, "--epochs", "20"), tmp_path)
     assert max(row["val_accuracy"] for row in trained.history) > 0.9
     assert list(tmp_path.glob("events*"))
 
 
 def test_the_best_epochs_weights_are_kept(inputs: batches.Inputs, small_data: Path, tmp_path: Path) -> None:
-    network, trained = training.train("cnn", inputs, job(small_data, "--epochs", "6"), tmp_path)
+    network, trained = train("cnn", inputs, job(small_data, "--epochs", "6"), tmp_path)
     best = max(trained.history, key=lambda row: (
         row["val_macro_f1"], row["val_accuracy"], -row["val_loss"], row["epoch"]))
     assert trained.best_epoch == best["epoch"]
@@ -64,7 +70,7 @@ def test_the_best_epochs_weights_are_kept(inputs: batches.Inputs, small_data: Pa
 
 def test_patience_ends_a_run_that_no_longer_gets_better(
         inputs: batches.Inputs, small_data: Path, tmp_path: Path) -> None:
-    _, trained = training.train("cnn", inputs, job(small_data, "--epochs", "200", "--patience", "2",
+    _, trained = train("cnn", inputs, job(small_data, "--epochs", "200", "--patience", "2",
                                                    "--learning_rate", "0.02"), tmp_path)
     assert len(trained.history) == trained.best_epoch + 2
 
@@ -78,7 +84,7 @@ def test_balanced_class_weights_make_each_class_weigh_the_same(inputs: batches.I
 
 def test_label_smoothing_keeps_probabilities_from_the_ends(
         inputs: batches.Inputs, small_data: Path, tmp_path: Path) -> None:
-    surest = [training.train("cnn", inputs, job(small_data, "--epochs", "20", "--label_smoothing", smoothing),
+    surest = [train("cnn", inputs, job(small_data, "--epochs", "20", "--label_smoothing", smoothing),
                              tmp_path / smoothing)[0].predict(inputs.train).max() for smoothing in ("0", "0.3")]
     assert surest[1] < surest[0]
 
@@ -91,7 +97,7 @@ def test_small_data_gets_enough_steps(inputs: batches.Inputs, small_data: Path) 
 def test_a_loss_that_explodes_ends_the_run_and_names_the_step(
         inputs: batches.Inputs, small_data: Path, tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"loss became (nan|inf) at step \d+ .*--learning_rate"):
-        training.train("cnn", inputs, job(small_data, "--epochs", "50", "--learning_rate", "1e30"), tmp_path)
+        train("cnn", inputs, job(small_data, "--epochs", "50", "--learning_rate", "1e30"), tmp_path)
 
 
 def test_labels_that_train_lacks_count_as_wrong(small_data: Path, tmp_path: Path) -> None:
@@ -105,7 +111,7 @@ def test_labels_that_train_lacks_count_as_wrong(small_data: Path, tmp_path: Path
 
 def test_a_bar_is_drawn_on_a_terminal_alone(
         inputs: batches.Inputs, small_data: Path, tmp_path: Path, capsys: Any) -> None:
-    training.train("cnn", inputs, job(small_data, "--epochs", "1"), tmp_path)
+    train("cnn", inputs, job(small_data, "--epochs", "1"), tmp_path)
     out = capsys.readouterr().out
     assert "\r" not in out and "\b" not in out
     assert len(out.splitlines()) == 1 and "val_accuracy=0." in out

@@ -1,0 +1,98 @@
+"""Checkpoints of one model's training: complete or absent, hashed, the last two kept.
+
+::
+
+    checkpoints/<model>/ckpt-<step>/  state.npz  facts.json  manifest.json
+
+A checkpoint is written aside and renamed, so a kill leaves the one before. What was torn all the same (a disk, a copy
+that stopped half-way) is found by its hashes, said, and passed over.
+"""
+import errno
+import re
+import shutil
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+import numpy as np
+
+from textjob import package
+from textjob.errors import DiskFullError, PackageError
+
+KEPT = 2
+STATE, FACTS = "state.npz", "facts.json"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Checkpoint(NamedTuple):
+    """``arrays``: weights and whatever else the optimizer needs; ``facts``: where the run was, as JSON."""
+
+    arrays: Dict[str, np.ndarray]
+    facts: Dict[str, Any]
+
+
+class Checkpoints:
+    """The folder of one model's checkpoints.
+
+    ``identity`` is what a run must have in common with one that it goes on from; it stands among the facts.
+    ``changed`` is called whenever the folder has changed.
+    """
+
+    def __init__(self, folder: Path, identity: Dict[str, Any], changed: Callable[[], None] = lambda: None) -> None:
+        self.folder = folder
+        self._identity, self._changed = identity, changed
+
+    def write(self, step: int, checkpoint: Checkpoint) -> None:
+        """Write one and remove what is older than the one before.
+
+        Raises:
+            DiskFullError: there is no room; the older checkpoints are as they were.
+        """
+        size = sum(array.nbytes for array in checkpoint.arrays.values())
+        try:
+            with package.staged(self.folder / "ckpt-{}".format(step)) as aside:
+                np.savez(str(aside / STATE), **checkpoint.arrays)  # type: ignore[arg-type]
+                package.write_json(aside / FACTS, dict(checkpoint.facts, **self._identity))
+                package.write_manifest(aside)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise DiskFullError(
+                "no room for a checkpoint of {:,} bytes in {}: {:,} bytes are free. The one before is as it was; "
+                "make room, or give another --train_url, and run the same command again".format(
+                    size, self.folder, shutil.disk_usage(str(self.folder)).free))
+        for old in self.all()[:-KEPT]:
+            shutil.rmtree(str(old))
+        self._changed()
+
+    def all(self) -> List[Path]:
+        """Complete or not, the oldest first: by number, ckpt-10 after ckpt-9."""
+        found = [path for path in self.folder.glob("ckpt-*") if re.fullmatch(r"ckpt-\d+", path.name)]
+        return sorted(found, key=lambda path: int(path.name[len("ckpt-"):]))
+
+    def newest(self) -> Optional[Checkpoint]:
+        """The newest whose files are as its manifest says; None where there is none."""
+        for path in reversed(self.all()):
+            faults = package.differences(path)
+            if not faults:
+                with np.load(str(path / STATE), allow_pickle=False) as state:
+                    return Checkpoint({name: state[name] for name in state.files}, package.read_json(path / FACTS))
+            print("{}: {}; the one before it is taken".format(path, faults[0]), flush=True)
+        return None
+
+    def facts(self) -> Dict[str, Any]:
+        """Those of the newest complete checkpoint, without its arrays; empty where there is none."""
+        for path in reversed(self.all()):
+            try:
+                if not package.differences(path):
+                    return package.read_json(path / FACTS)
+            except PackageError:
+                continue
+        return {}
+
+    def clear(self) -> None:
+        """Remove them all: the model is finished, or begun anew."""
+        if self.folder.exists():
+            shutil.rmtree(str(self.folder))
+            if not list(self.folder.parent.iterdir()):
+                self.folder.parent.rmdir()
+            self._changed()
