@@ -37,6 +37,8 @@ def adopt(wanted: Wanted) -> Tuple[Path, List[str]]:
     import customize_service as service
 
     target = _target(wanted)
+    if Path(wanted.source).name == "saved_model.pb":
+        wanted = wanted._replace(source=str(Path(wanted.source).parent))
     if Path(wanted.source).is_dir():
         _refuse(files.traps(Path(wanted.source))[0])
     with tempfile.TemporaryDirectory() as folder:

@@ -52,8 +52,6 @@ def locate(wanted: Wanted, scratch: Path) -> Located:
             return _saved_model(wanted, folder, scratch)
     if path.suffix in KERAS:
         return _keras(wanted, path, scratch)
-    if path.name == "saved_model.pb":
-        return _saved_model(wanted, path.parent, scratch)
     return _checkpoint(wanted, path, scratch)
 
 
