@@ -2,6 +2,8 @@
 # make test      lint, types and the whole test suite
 # make engines   drive packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
 # make matrix    hold infer.py check's verdicts against the real engines (20 minutes, after make engines)
+# make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, an answer
+# make soak      kill training 50 times (CI: 10) and hold each end against an undisturbed run
 # make clean     remove what these made
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ RUN := $(VENV)/bin/python
 ENGINES := .engines
 DEMO := out/demo
 
-.PHONY: help demo test lint unit engines matrix clean
+.PHONY: help demo test lint unit engines matrix dryrun soak clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -54,6 +56,13 @@ engines: $(VENV)/dev
 
 matrix: $(VENV)/dev
 	ENGINES_DIR=$(abspath $(ENGINES)) $(RUN) -m pytest -q -rs --timeout=0 -W ignore tests/matrix
+
+dryrun: $(VENV)/dev
+	$(RUN) tools/dryrun.py
+	@if [ -e $(ENGINES)/tf2.1.0/complete ]; then $(RUN) tools/dryrun.py --python $(ENGINES)/tf2.1.0/bin/python; fi
+
+soak: $(VENV)/dev
+	KILLS=50 $(RUN) -m pytest -q --timeout=0 tests/fault/test_resume.py
 
 clean:
 	rm -rf $(VENV) $(ENGINES) $(DEMO) .pytest_cache .mypy_cache .ruff_cache

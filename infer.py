@@ -7,51 +7,59 @@
     python infer.py adopt    --source foreign/ --output adopted/
 """
 import argparse
+import contextlib
 import json
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any, List, Sequence
+from typing import Any, Iterator, List, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 
-from textjob import adopt, batch_inference, check, errors, evaluation, package
+from textjob import adopt, batch_inference, check, errors, evaluation, package, storage
 from textjob.rehearsal import Rehearsal
 
 for name in ("tensorflow", "absl"):
     logging.getLogger(name).setLevel(logging.ERROR)  # they warn of the classic loader, which is meant
 
 
+@contextlib.contextmanager
+def rehearsed(model: str) -> Iterator[Rehearsal]:
+    """A package's service, wherever the package is."""
+    with storage.fetched(model) as folder:
+        yield Rehearsal(package.locate(folder))
+
+
 def predict(args: argparse.Namespace) -> int:
     """One JSON line a text."""
-    rehearsal = Rehearsal(package.locate(args.model))
     texts: List[str] = args.texts or [line.rstrip("\n") for line in sys.stdin]
     options = {key: value for key, value in (("top_k", args.top_k), ("threshold", args.threshold)) if value is not None}
-    for text in texts:
-        status, body = rehearsal.request(dict({"text": text}, **options))
-        print(json.dumps(dict({"text": text}, **body), ensure_ascii=False), flush=True)
-        if status != 200 or "predicted_label" not in body:
-            return 1
+    with rehearsed(args.model) as rehearsal:
+        for text in texts:
+            status, body = rehearsal.request(dict({"text": text}, **options))
+            print(json.dumps(dict({"text": text}, **body), ensure_ascii=False), flush=True)
+            if status != 200 or "predicted_label" not in body:
+                return 1
     return 0
 
 
 def batch(args: argparse.Namespace) -> int:
     """One JSON line a row of a file, bad rows included; goes on where it stopped."""
-    rehearsal = Rehearsal(package.locate(args.model))
-    output = Path(args.output_url)
-    if output.is_dir() or args.output_url.endswith("/"):
-        output = output / (Path(args.data_url).name + ".jsonl")
-    items = batch_inference.read(args.data_url, args.label_column, args.text_column)
-    before, added = batch_inference.run(rehearsal, items, output)
-    print("{}: {:,} rows answered{}".format(output, added, ", {:,} were there".format(before) if before else ""))
+    url = args.output_url
+    if url.endswith("/") or Path(url).is_dir():
+        url = url.rstrip("/") + "/" + Path(args.data_url).name + ".jsonl"
+    with rehearsed(args.model) as rehearsal, storage.fetched(args.data_url) as data, storage.written(url) as output:
+        items = batch_inference.read(data, args.label_column, args.text_column)
+        before, added = batch_inference.run(rehearsal, items, Path(output))
+    print("{}: {:,} rows answered{}".format(url, added, ", {:,} were there".format(before) if before else ""))
     return 0
 
 
 def evaluate(args: argparse.Namespace) -> int:
     """Accuracy, macro-F1, a table per class, the confusion matrix."""
-    figures, notes = evaluation.evaluate(Rehearsal(package.locate(args.model)), args.data_url, args.label_column,
-                                         args.text_column)
+    with rehearsed(args.model) as rehearsal, storage.fetched(args.data_url) as data:
+        figures, notes = evaluation.evaluate(rehearsal, data, args.label_column, args.text_column)
     if args.json:
         print(json.dumps(figures, ensure_ascii=False))
     else:
@@ -61,7 +69,8 @@ def evaluate(args: argparse.Namespace) -> int:
 
 def check_package(args: argparse.Namespace) -> int:
     """Is this package deployable: exit code 0, or 5 with the reasons."""
-    return check.main(_folder(args.model), _split(args.allow), args.name, args.version, args.json)
+    with storage.fetched(args.model) as folder:
+        return check.main(_folder(folder), _split(args.allow), args.name, args.version, args.json)
 
 
 def adopt_model(args: argparse.Namespace) -> int:

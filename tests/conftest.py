@@ -1,33 +1,13 @@
 """A small job, run once, whose packages most tests ask."""
-import random
 import sys
 from pathlib import Path
 from typing import Dict
 
 import adoption
 import pytest
+from sample_data import write_rows
 
 import train
-
-TOPICS = {
-    "food": "soup bread rice noodles dinner cook sweet salty kitchen 好吃 米饭",
-    "sport": "match goal team player score win league coach ball 比赛 球队",
-    "体育 news": "stadium crowd ticket 体育 新闻 记者 赛场 观众",
-}
-COMMON = "the a of in today very it is was and this that one more 的 是 在".split()  # noqa: SIM905
-
-
-def write_rows(path: Path, rows: int, seed: int) -> Path:
-    """A TSV of made-up texts in three classes that a linear model tells apart."""
-    rng = random.Random(seed)
-    lines = []
-    for i in range(rows):
-        label = sorted(TOPICS)[i % len(TOPICS)]
-        words = rng.choices(TOPICS[label].split(), k=rng.randint(1, 4)) + rng.choices(COMMON, k=rng.randint(0, 12))
-        rng.shuffle(words)
-        lines.append("{}\t{} {}\n".format(label, " ".join(words), i))
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,24 @@ def fetched(url: str) -> Iterator[str]:
         yield target
 
 
+@contextlib.contextmanager
+def written(url: str) -> Iterator[str]:
+    """A local path for a file that is written on, with what is there already; sent at the end, however it ends."""
+    if not is_remote(url):
+        yield url
+        return
+    mox = moxing()
+    with tempfile.TemporaryDirectory(dir=platform.scratch()) as folder:
+        target = os.path.join(folder, url.rstrip("/").split("/")[-1])
+        if _asked(url, lambda: mox.exists(url)):
+            _asked(url, lambda: mox.copy(url, target))
+        try:
+            yield target
+        finally:
+            if os.path.exists(target):
+                _asked(url, lambda: mox.copy(target, url))
+
+
 class Workspace:
     """The output folder of a job: ``root`` is always local, ``send`` brings a part of it to where it belongs."""
 

@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 MODELS = ["cnn", "rnn", "rcnn"]
 
 GOAL, SOUP, CROWD = TEXTS = ["goal team score", "soup bread 好吃", "体育 crowd of the stadium"]
-"""Texts of three classes (``conftest.TOPICS``): no two have the same answer."""
+"""Texts of three classes (``sample_data.TOPICS``): no two have the same answer."""
 
 NESTED: List[Any] = functools.reduce(lambda inner, _: [inner], range(100000), [])
 """Deeper than any parser or printer goes."""

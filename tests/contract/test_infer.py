@@ -24,6 +24,9 @@ def copy(cnn: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(str(cnn), str(tmp_path / "with a blank 与汉字" / "model")))
 
 
+STEP = '    def _preprocess(self, data: Any) -> "Request":\n'
+
+
 def lines(text: str) -> List[Dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
@@ -102,7 +105,7 @@ def test_a_model_that_answers_otherwise_than_at_export_does_not_start(copy: Path
 def test_what_a_service_raises_becomes_mr_0105(raised: str, status: int, copy: Path) -> None:
     service = copy / "customize_service.py"
     source = service.read_text(encoding="utf-8").replace(
-        "    def _preprocess(self, data):\n", "    def _preprocess(self, data):\n        raise {}\n".format(raised))
+        STEP, STEP + "        raise {}\n".format(raised))
     service.write_text(source, encoding="utf-8")
     (copy / "manifest.json").unlink()
     assert Rehearsal(copy).request({"text": "x"}) == (
