@@ -61,6 +61,15 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
         assert re.search(r"{} +{} ".format(kind.__name__, kind.exit_code), errors.__doc__ or ""), kind
 
 
+def test_the_table_of_the_platforms_variables_is_that_of_the_code() -> None:
+    from textjob import platform
+
+    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", REFERENCE.split("## A job on the platform")[1], re.M)
+                ) == platform.VARIABLES
+    source = (ROOT / "textjob" / "platform.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'environment\.get\("(\w+)"', source)) | {"data_url", "train_url"} == set(platform.VARIABLES)
+
+
 def test_the_files_that_the_readme_draws_exist() -> None:
     tree = next(block for block in blocks(README, "text") if "customize_service.py" in block)
     for name in re.findall(r"^([\w./]+\.py|[\w]+/(?:[\w]+/)?)", tree, re.M):

@@ -6,12 +6,18 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import adoption
 import foreign_table
 import pytest
+
+from textjob.fit.registry import engines
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES_DIR = Path(os.environ.get("ENGINES_DIR", ".engines")).resolve()
 ENGINES = ["tf1.15.5", "tf2.1.0", "tf2.6.2"]
+EVERYONE = ["today", *ENGINES]
+FIT_NAMES = {"tf" + engine.tensorflow: engine.name for engine in engines()}  # as infer.py check calls them
+CLOSE = 1e-5  # of probabilities
 TABLE: List[List[str]] = []
 
 
@@ -42,6 +48,14 @@ def drive() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def written(foreign: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
+    """Writer → the folder of its models, of all engines that are installed."""
+    old = {engine: adoption.written(python_of(engine), tmp_path_factory.mktemp(engine))
+           for engine in ENGINES if installed(engine)}
+    return {"today": foreign, **old}
+
+
+@pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A request of texts that take every branch."""
     from textjob import golden
@@ -59,7 +73,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line("|---|---|---|---|---|")
         for row in TABLE:
             terminalreporter.write_line("| " + " | ".join(row) + " |")
-    foreign_table.write(terminalreporter, ["today", *ENGINES])
+    foreign_table.write(terminalreporter, EVERYONE)
 
 
 def compare(written_by: str, engine: str, found: Dict[str, Any], expected: Dict[str, Any]) -> None:
@@ -72,5 +86,5 @@ def compare(written_by: str, engine: str, found: Dict[str, Any], expected: Dict[
             wanted_labels, wanted = expected[package]["session"]
             assert labels == wanted_labels, (package, way)
             worst = max(worst, max(abs(a - b) for x, y in zip(probabilities, wanted) for a, b in zip(x, y)))
-        assert worst <= 1e-5, (engine, way, worst)
+        assert worst <= CLOSE, (engine, way, worst)
         TABLE.append([written_by, engine, way, str(len(found)), "{:.1e}".format(worst)])

@@ -80,11 +80,11 @@ def served(request, service_file):
 def one_served(module, folder, items):
     try:
         service = module.TextClassifierService("serve", folder)
-    except module.LoadError as error:
-        return {"error": str(error)}
+    except Exception as error:  # any but the service's own shows itself by its name
+        return {"error": str(error) if isinstance(error, module.LoadError) else repr(error)}
     found = service.inference({"req_data": items, "top_k": 1000})["resp_data"]
     return {"labels": [answer.get("predicted_label", str(answer)) for answer in found],
-            "probabilities": [[dict(answer.get("scores", []))[label] for label in service.model.labels]
+            "probabilities": [[dict(answer.get("scores", [])).get(label, np.nan) for label in service.model.labels]
                               for answer in found if service.model.plan.rule != "labels"]}
 
 

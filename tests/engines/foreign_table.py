@@ -1,13 +1,15 @@
 """What came of the foreign models, kind by kind, for the table that ends the run."""
 from typing import Any, Dict, List, Set
 
+import numpy as np
+
 
 class Row:
     """Of one kind."""
 
     def __init__(self) -> None:
         self.asked: Dict[str, List[bool]] = {}  # engine → for each writer's model: did it load as it is
-        self.told: List[bool] = []              # for each of these: did textjob.fit say so
+        self.told: List[bool] = []              # for each of these on the old engines: did textjob.fit say so
         self.packages: Set[str] = set()         # adopted by whom, of whose model
         self.ways: Set[str] = set()             # who answered these packages, by which way
         self.off = 0.0                          # largest difference from the source's own answers
@@ -18,6 +20,12 @@ ROWS: Dict[str, Row] = {}
 
 def row(kind: str) -> Row:
     return ROWS.setdefault(kind, Row())
+
+
+def off(found: Any, expected: np.ndarray) -> float:
+    """The largest difference: infinite between answers that cannot be compared."""
+    found = np.array(found)
+    return float(np.max(np.abs(found - expected), initial=0.0)) if found.shape == expected.shape else np.inf
 
 
 def write(terminalreporter: Any, engines: List[str]) -> None:

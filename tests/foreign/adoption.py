@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
@@ -85,4 +86,6 @@ def expected(folder: Path, kind: str) -> Expected:
 def adopt_kind(folder: Path, kind: str, output: Path) -> Path:
     """The package that becomes of FOLDER/KIND, in the folder ``output``."""
     from textjob.adopt import Wanted, adopt
-    return adopt(Wanted(output=str(output / kind), **fields(folder, kind)))[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Keras 3 warns of what its forerunners wrote
+        return adopt(Wanted(output=str(output / kind), **fields(folder, kind)))[0]

@@ -10,7 +10,7 @@ from textjob import export
 from textjob.adopt.asked import Asked
 from textjob.adopt.frozen import Frozen
 from textjob.adopt.preprocessing import Preprocessing
-from textjob.fit.saved_graph import Message, source
+from textjob.fit.saved_graph import Message, reachable, source
 
 v1 = tf.compat.v1
 
@@ -83,6 +83,10 @@ def _needed(graph_def: Message, tensors: List[str], given: Set[str]) -> Message:
             copy.input.extend(name for name in node.input if not (name.startswith("^") and name[1:] in given))
             copy.device = ""
             copy.attr.pop("_class", None)  # beside which node it was to be placed: that one may be gone
+    # Nor the functions that training alone called: tf.saved_model.load reads all, and minds what is new in them.
+    called = reachable(kept.node, {each.signature.name: each for each in graph_def.library.function})
+    kept.ClearField("library")
+    kept.library.function.extend(each for each in graph_def.library.function if each.signature.name in called)
     return kept
 
 

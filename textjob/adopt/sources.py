@@ -18,6 +18,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 import tensorflow as tf
 
+from textjob.adopt.old_h5 import in_todays_words
 from textjob.adopt.wanted import Wanted
 from textjob.errors import PackageError, UsageError
 from textjob.fit.saved_graph import Message, ancestors, meta_graphs, source
@@ -177,15 +178,25 @@ def _newest(folder: Path) -> str:
     return max(found, key=lambda prefix: ([int(n) for n in re.findall(r"\d+", os.path.basename(prefix))], prefix))
 
 
-def _keras(wanted: Wanted, path: Path, scratch: Path) -> Located:
+def _loaded(path: Path, scratch: Path) -> Any:
+    """Keras' model; an ``.h5`` that today's Keras does not understand is put into its words."""
     try:
-        model = tf.keras.models.load_model(str(path), compile=False)
+        return tf.keras.models.load_model(str(path), compile=False)
     except Exception as error:  # Keras raises errors of every kind
         said = " ".join(str(error).split())
-        if "config" in said.lower() and path.suffix != ".keras":
-            said = "it holds weights alone; save the whole model with model.save(). Keras says: " + said
-        raise PackageError("{} cannot be loaded by Keras {}: {}".format(
-            path, getattr(tf.keras, "__version__", tf.__version__), said[:600]))
+    if re.search("no model (config )?found", said, re.I):
+        said = "it holds weights alone; save the whole model with model.save(). Keras says: " + said
+    elif path.suffix != ".keras":
+        try:
+            return tf.keras.models.load_model(str(in_todays_words(path, scratch / "model.h5")), compile=False)
+        except Exception as error:
+            said += "; written again in today's words: " + " ".join(str(error).split())
+    raise PackageError("{} cannot be loaded by Keras {}: {}".format(
+        path, getattr(tf.keras, "__version__", tf.__version__), said[:600]))
+
+
+def _keras(wanted: Wanted, path: Path, scratch: Path) -> Located:
+    model = _loaded(path, scratch)
     if len(model.inputs) != 1:
         raise PackageError("{} has {} inputs; a text classifier has one".format(path, len(model.inputs)))
     given = model.inputs[0]
