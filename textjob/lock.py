@@ -22,7 +22,8 @@ def held(folder: str) -> Iterator[None]:
         RefusedError: another job holds it; the error names that one.
     """
     place = os.path.realpath(folder) if "://" not in folder else folder
-    name = "text-classifier-job-{}-{}".format(os.getuid(), hashlib.sha256(place.encode("utf-8")).hexdigest()[:16])
+    name = "text-classifier-job-{}-{}.lock".format(
+        os.getuid(), hashlib.sha256(place.encode("utf-8")).hexdigest()[:16])
     with open(str(Path(tempfile.gettempdir()) / name), "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,6 +4,7 @@ All by the platform's ``moxing``, or the stand-in for it in ``shims/``, which al
 arrives is verified by whoever reads it: packages and checkpoints by the hashes of their manifests.
 """
 import contextlib
+import hashlib
 import os
 import shutil
 import sys
@@ -99,9 +100,9 @@ class Workspace:
         mox, base = moxing(), self.root / part
         here = sorted(path.relative_to(self.root).as_posix() for path in base.rglob("*") if path.is_file())
         changed = [name for name in here if self._sent.get(name) != self._stamp(name)]
-        gone = [name for name in self._there(mox, part) if name not in here]
-        marks = [name for name in changed if name.split("/")[-1] in MARKS and name in self._sent]
-        for name in marks + gone:
+        there = self._there(mox, part)
+        marks = [name for name in there if name in changed and name.split("/")[-1] in MARKS]
+        for name in sorted(marks, key=_last, reverse=True) + [name for name in there if name not in here]:
             _asked(name, lambda name=name: mox.remove(self._key(name)))  # type: ignore[misc]
             self._sent.pop(name, None)
         for name in sorted(changed, key=_last):
@@ -147,7 +148,11 @@ def workspace(url: str) -> Iterator[Workspace]:
     if not is_remote(url):
         yield Workspace(url, Path(url))
         return
-    root = Path(tempfile.mkdtemp(dir=platform.scratch()))
+    # The same place each time, so that a killed job leaves its files to the next one, which begins with none.
+    name = hashlib.sha256(url.rstrip("/").encode("utf-8")).hexdigest()[:16]
+    root = Path(platform.scratch()) / "text-classifier-job-{}-{}".format(os.getuid(), name)
+    shutil.rmtree(str(root), ignore_errors=True)
+    root.mkdir(parents=True)
     try:
         work = Workspace(url, root)
         work.fetch()
