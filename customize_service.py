@@ -305,14 +305,17 @@ def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
     if tf_serving:  # loads by itself and may not be up yet, so nothing is asked of it here
         return Model(*judge(plan, graphs[tags], options, folder, None), lambda feeds: tf_serving(
             {alias: value.tolist() for alias, value in feeds.items()}))
-    golden = read(folder, "model_card.json", an_object, {}).get("golden", [])
+    golden = read(folder, "model_card.json", golden_items, [])
     probes = [read_item(item, plan) for item in golden] or (
         [[i] * int(plan.length or 1) for i in (0, 1)] if plan.takes_ids else PROBES)
+    for probe in probes:
+        if isinstance(probe, Refusal):
+            raise LoadError("model_card.json: a golden item is no input of this model: %s" % probe)
     faults = []
     for way, opened in (("a Session", open_session), ("tf.saved_model.load", open_function)):
         try:
             run = opened(folder, plan, graphs[tags])
-            seen = np.asarray(run(feeds_of(plan, probes))[plan.output])
+            seen = np.asarray(run(feeds_of(plan, probes))[plan.output], None if plan.rule == "labels" else np.float64)
             if len(seen) != len(probes):
                 raise ValueError("%d rows for %d texts" % (len(seen), len(probes)))
         except Exception as error:  # engines raise errors of every kind; the other loader may do
@@ -327,19 +330,19 @@ def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
 
 def check_files(folder: str) -> None:
     """Every file that ``manifest.json`` lists is there and as it was; further ones are reported."""
-    listed = {entry["path"]: entry for entry in read(folder, "manifest.json", an_object, {}).get("files", [])}
-    for path, entry in sorted(listed.items()):
+    listed = read(folder, "manifest.json", hashes_and_sizes, {})
+    for path, expected in sorted(listed.items()):
         digest, size = hashlib.sha256(), 0
         try:
             with open(os.path.join(folder, path), "rb") as file:
                 for block in iter(lambda: file.read(1 << 20), b""):
                     digest.update(block)
                     size += len(block)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a path that none can be
             raise LoadError("%s, listed in manifest.json, cannot be read: %s. Upload the package again" % (path, error))
-        if digest.hexdigest() != entry["sha256"]:
-            raise LoadError("%s was cut or changed: %d bytes, manifest.json lists %d. Upload the package again" % (
-                path, size, entry["size"]))
+        if (digest.hexdigest(), size) != expected:
+            raise LoadError("%s was cut or changed: %d bytes, manifest.json lists %s. Upload the package again" % (
+                path, size, expected[1]))
     found = {os.path.relpath(os.path.join(top, name), folder).replace(os.sep, "/")
              for top, _, names in os.walk(folder) for name in names if "__pycache__" not in top}
     if listed and found - set(listed) - {"manifest.json"}:
@@ -362,6 +365,23 @@ def an_object(content: bytes) -> Dict[str, Any]:
     found = json.loads(content.decode("utf-8"))
     if not isinstance(found, dict):
         raise ValueError("it must hold a JSON object")
+    return found
+
+
+def hashes_and_sizes(content: bytes) -> Dict[str, Tuple[Any, Any]]:
+    """The files of a manifest."""
+    found = {entry["path"]: (entry["sha256"], entry["size"]) for entry in an_object(content)["files"]}
+    "".join(found).encode("utf-8")  # raises where a path is none
+    return found
+
+
+def golden_items(content: bytes) -> List[Dict[str, Any]]:
+    """The golden texts of a model card, each with its answer."""
+    found = list(an_object(content).get("golden", []))
+    for item in found:
+        if not isinstance(item, dict) or "label" not in item:
+            raise ValueError("golden: %.80r has no label" % (item,))
+        np.array(item.get("probabilities", []), np.float64)  # raises where they are none
     return found
 
 
@@ -400,8 +420,12 @@ def described(info: Any) -> str:
     """``string[-1, 1]``: a tensor's kind and shape, -1 for any size, ? for any rank; "" for what is no tensor."""
     if not hasattr(info, "tensor_shape"):
         return ""
-    dtype, shape = tf.as_dtype(info.dtype), info.tensor_shape
-    kind = "float" if dtype.is_floating else "int" if dtype.is_integer else dtype.name
+    shape = info.tensor_shape
+    try:
+        dtype = tf.as_dtype(info.dtype)
+        kind = "float" if dtype.is_floating else "int" if dtype.is_integer else dtype.name
+    except TypeError:  # of a later TensorFlow; 0: ragged, and whatever else is no single tensor
+        kind = "type %d" % info.dtype
     return "%s[%s]" % (kind, "?" if shape.unknown_rank else ", ".join(str(d.size) for d in shape.dim))
 
 
@@ -411,16 +435,22 @@ def fitting(infos: Any, pattern: str) -> List[str]:
 
 def feed(alias: str, info: Any, options: Dict[str, Any], signature: Any) -> Any:
     """What a further input gets: what service.json says, else a scalar by the table FEEDS, else the model's default."""
-    dtype = tf.as_dtype(info.dtype).as_numpy_dtype
-    if alias in options.get("feeds", {}):
-        return np.array(options["feeds"][alias]).astype(dtype)
-    for part, wanted, value in FEEDS:
-        if part in alias.lower() and described(info) in (wanted + "[]", wanted + "[?]"):
-            return np.array(value, dtype)
-    if alias in getattr(signature, "defaults", {}):  # a field that TensorFlow 1.15 and 2.1 do not know
-        return tf.make_ndarray(signature.defaults[alias])
-    raise LoadError("the model also wants %r, %s: say what it gets in service.json, as in %s" % (
-        alias, described(info), json.dumps({"feeds": {alias: 0}})))
+    defaults, why = getattr(signature, "defaults", {}), ""  # a field that TensorFlow 1.15 and 2.1 do not know
+    try:
+        if alias in options.get("feeds", {}):
+            return np.array(options["feeds"][alias]).astype(tf.as_dtype(info.dtype).as_numpy_dtype)
+        for part, wanted, value in FEEDS:
+            if part in alias.lower() and described(info) in (wanted + "[]", wanted + "[?]"):
+                return np.array(value, tf.as_dtype(info.dtype).as_numpy_dtype)
+        if alias in defaults:
+            shape = [d.size for d in defaults[alias].tensor_shape.dim]
+            if np.prod(shape, dtype=np.float64) <= MAX_TEXT:
+                return tf.make_ndarray(defaults[alias])
+            why = " (its default has the shape %s)" % shape
+    except (TypeError, ValueError) as error:
+        why = " (%s)" % error
+    raise LoadError("the model also wants %r, %s%s: say what it gets in service.json, as in %s" % (
+        alias, described(info), why, json.dumps({"feeds": {alias: 0}})))
 
 
 def feeds_of(plan: Plan, inputs: List[Any]) -> Dict[str, Any]:
@@ -494,7 +524,8 @@ def replay(model: Model, golden: List[Dict[str, Any]], probes: List[Any]) -> Non
         expected, off = np.array(item.get("probabilities", [])), np.inf
         if isinstance(row, np.ndarray) and row.shape == expected.shape:
             off = np.abs(row - expected).max()
-        elif answer(row, model.labels, None).get("predicted_label") == item["label"] and "probabilities" not in item:
+        elif "probabilities" not in item and answer(row, model.labels, Request((), {}, (), TOP_K, 0.0)).get(
+                "predicted_label") == item["label"]:
             off = 0.0
         if not off <= TOLERANCE:
             raise LoadError("the golden text %r gets another answer than at export (off by %.2g, %g allowed): "

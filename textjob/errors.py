@@ -14,6 +14,7 @@
 Every message says what was found, what was expected and what to do next.
 ``run`` is the one place where an error becomes a sentence and an exit code.
 """
+import re
 import sys
 from difflib import get_close_matches
 from typing import Callable, Iterable
@@ -73,12 +74,17 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return "; did you mean {!r}?".format(close[0]) if close else ""
 
 
+def one_line(text: str) -> str:
+    """The text with escapes for line breaks, controls, and what a file's name may hold that is no Unicode."""
+    return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", lambda found: ascii(found.group())[1:-1], text)
+
+
 def run(main: Callable[[], int]) -> int:
     """Call ``main`` and turn a :class:`JobError` into one line on stderr and its exit code."""
     try:
         return main()
     except JobError as error:
-        print("error: {}".format(error), file=sys.stderr)
+        print("error: {}".format(one_line(str(error))), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)

@@ -95,12 +95,12 @@ def problems(package: Path) -> List[str]:
 def differences(package: Path, wanted: Sequence[str] = ()) -> List[str]:
     """Where a folder is not as its manifest says, or the manifest lacks what is wanted: a sentence each."""
     try:
-        listed = {str(entry["path"]): entry for entry in read_json(package / MANIFEST)["files"]}
-    except (PackageError, KeyError, TypeError) as error:
-        return ["{} is missing or damaged: this is not complete ({})".format(MANIFEST, error)]
+        listed = _listed(package)
+    except PackageError as error:
+        return [str(error)]
     found = ["{} is not listed in {}".format(path, MANIFEST) for path in wanted if path not in listed]
     for path, entry in listed.items():
-        if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        if path.startswith("/") or "\0" in path or "\\" in path or ".." in path.split("/"):
             found.append("{} lists {!r}, which is not a path inside the package".format(MANIFEST, path))
         elif not (package / path).is_file():
             found.append("{} is missing".format(path))
@@ -111,9 +111,19 @@ def differences(package: Path, wanted: Sequence[str] = ()) -> List[str]:
 
 
 def unlisted(package: Path) -> List[str]:
-    """Files in the folder that the manifest does not list."""
-    listed = {entry["path"] for entry in read_json(package / MANIFEST).get("files", [])}
+    """Files in the folder that the manifest does not list; none where it cannot be read."""
+    try:
+        listed = _listed(package)
+    except PackageError:
+        return []
     return [path for path in _files(package) if path not in listed]
+
+
+def _listed(package: Path) -> Dict[str, Dict[str, Any]]:
+    try:
+        return {str(entry["path"]): entry for entry in read_json(package / MANIFEST)["files"]}
+    except (PackageError, KeyError, TypeError) as error:
+        raise PackageError("{} is missing or damaged: this is not complete ({})".format(MANIFEST, error))
 
 
 def locate(model: str) -> Path:

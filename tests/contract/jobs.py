@@ -54,3 +54,12 @@ def is_complete(package: Path) -> bool:
     return found.keys() == listed.keys() | {"manifest.json"} and all(
         (entry["sha256"], entry["size"]) == (hashlib.sha256(found[path]).hexdigest(), len(found[path]))
         for path, entry in listed.items())
+
+
+def relisted(package: Path) -> Path:
+    """The package with a manifest that lists its files as they are now."""
+    found = sorted(contents(package).items())
+    entries = [{"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+               for path, content in found if path != "manifest.json"]
+    (package / "manifest.json").write_text(json.dumps({"files": entries}), encoding="utf-8")
+    return package

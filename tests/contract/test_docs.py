@@ -82,3 +82,13 @@ def test_the_changelog_tells_of_every_command() -> None:
     commands = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert all(command in changelog for command in commands)
+
+
+def test_every_test_that_keeps_a_promise_of_the_faults_document_exists() -> None:
+    document = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([LR]\d+) \|(.*)$", document, re.M))
+    assert {"L{}".format(i) for i in range(1, 15)} | {"R1", "R2", "R3", "R4", "R8", "R9", "R10"} <= set(rows)
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", document)
+    assert all("`tests/" in row for row in rows.values()) and len(named) == document.count("::")
+    assert [test for file, test in named if not re.search(
+        r"^def {}\(".format(test), (ROOT / file).read_text(encoding="utf-8"), re.M)] == []

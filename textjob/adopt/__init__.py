@@ -19,10 +19,9 @@ from textjob import card, export, golden, package
 from textjob.adopt import frozen, rewrite
 from textjob.adopt.asked import Asked, Item
 from textjob.adopt.preprocessing import TOKENIZERS, Preprocessing
-from textjob.adopt.sources import Located, locate
+from textjob.adopt.sources import Located, locate, refuse
 from textjob.adopt.wanted import Wanted
 from textjob.check import files, graph
-from textjob.check.finding import FAULT, Finding
 from textjob.errors import PackageError, RefusedError, UsageError
 
 __all__ = ["TOKENIZERS", "Wanted", "adopt"]
@@ -40,12 +39,12 @@ def adopt(wanted: Wanted) -> Tuple[Path, List[str]]:
     if Path(wanted.source).name == "saved_model.pb":
         wanted = wanted._replace(source=str(Path(wanted.source).parent))
     if Path(wanted.source).is_dir():
-        _refuse(files.traps(Path(wanted.source))[0])
+        refuse(files.traps(Path(wanted.source))[0])
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         try:
             located = locate(wanted, scratch)
-            _refuse(graph.dangers(located.folder, wanted.allowed))
+            refuse(graph.dangers(located.folder, wanted.allowed))
             asked = Asked(located, wanted)
         except service.LoadError as error:
             raise PackageError("{}. {}".format(error, _FLAGS))
@@ -72,13 +71,6 @@ def _target(wanted: Wanted) -> Path:
     if target.exists() and not (target / "saved_model.pb").exists():
         raise RefusedError("{} is no package; it is not replaced".format(target))
     return target
-
-
-def _refuse(findings: List[Finding]) -> None:
-    """Nothing that may be a trap is loaded."""
-    faults = [finding.message for finding in findings if finding.level == FAULT]
-    if faults:
-        raise PackageError("the source is not touched: {}".format("; ".join(faults)))
 
 
 def _rewritten(wanted: Wanted, asked: Asked, located: Located, target: Path, scratch: Path) -> List[str]:

@@ -20,6 +20,8 @@ import tensorflow as tf
 
 from textjob.adopt.old_h5 import in_todays_words
 from textjob.adopt.wanted import Wanted
+from textjob.check import graph as graph_check
+from textjob.check.finding import FAULT, Finding
 from textjob.errors import PackageError, UsageError
 from textjob.fit.saved_graph import Message, ancestors, meta_graphs, source
 
@@ -155,6 +157,7 @@ def _checkpoint(wanted: Wanted, path: Path, scratch: Path) -> Located:
             "{0} holds variables alone: how the model computes is known only to the code that built it, so it cannot "
             "be adopted without that code. Run that code once more: build the graph, restore {0} into it, and save "
             "with tf.train.Saver (which writes {0}.meta) or, better, SavedModelBuilder; then adopt that".format(prefix))
+    _look_through(prefix + ".meta", wanted, scratch)
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         saver = v1.train.import_meta_graph(prefix + ".meta", clear_devices=True)
@@ -168,6 +171,29 @@ def _checkpoint(wanted: Wanted, path: Path, scratch: Path) -> Located:
         builder.save()
     return Located(".meta and checkpoint", scratch / "restored", dict(_without_names(wanted.options()), tags=["serve"],
                                                                       signature=SIGNATURE))
+
+
+def _look_through(file: str, wanted: Wanted, scratch: Path) -> None:
+    """Refuse what could do harm, before anything of the graph runs: restoring it and filling its tables do."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+    try:
+        meta = meta_graph_pb2.MetaGraphDef.FromString(Path(file).read_bytes())
+    except (OSError, DecodeError) as error:
+        raise PackageError("{} cannot be read: {}".format(file, error))
+    for name in meta.collection_def["asset_filepaths"].node_list.value:
+        meta.asset_file_def.add().tensor_info.name = name
+    looked = scratch / "looked_through"
+    looked.mkdir()
+    (looked / "saved_model.pb").write_bytes(saved_model_pb2.SavedModel(meta_graphs=[meta]).SerializeToString())
+    refuse(graph_check.harm(looked, wanted.allowed))
+
+
+def refuse(findings: List[Finding]) -> None:
+    """Nothing that may be a trap is loaded."""
+    faults = [finding.message for finding in findings if finding.level == FAULT]
+    if faults:
+        raise PackageError("the source is not touched: {}".format("; ".join(faults)))
 
 
 def _newest(folder: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterable, List
 from textjob import package
 from textjob.check import answers, config_json, files, graph
 from textjob.check.finding import FAULT, Finding
-from textjob.errors import PackageError
+from textjob.errors import PackageError, one_line
 
 Tell = Callable[[Finding], None]
 
@@ -26,6 +26,7 @@ def run(folder: Path, allowed: Iterable[str] = (), name: str = "", version: str 
     verdicts: Dict[str, List[str]] = {}
 
     def add(more: List[Finding]) -> bool:
+        more = [finding._replace(message=one_line(finding.message)) for finding in more]
         found.extend(more)
         for finding in more:
             tell(finding)
@@ -38,7 +39,7 @@ def run(folder: Path, allowed: Iterable[str] = (), name: str = "", version: str 
         complete = add(said)
         add(_config(folder))
         grammar = add(files.service_file(folder))
-        if readable:
+        if readable and add(graph.unreadable(folder)):
             said, plan = graph.signature(folder)
             asked = add(said)
             harmless = add(graph.dangers(folder, allowed))
@@ -46,7 +47,7 @@ def run(folder: Path, allowed: Iterable[str] = (), name: str = "", version: str 
             add(graph.fit(folder, verdicts))
             if complete and grammar and asked and harmless:  # a model that may do harm is not run
                 add(answers.findings(folder, plan))
-    return {"package": str(folder), "deployable": not any(finding.level == FAULT for finding in found),
+    return {"package": one_line(str(folder)), "deployable": not any(finding.level == FAULT for finding in found),
             "findings": [finding._asdict() for finding in found], "engines": verdicts}
 
 
@@ -70,7 +71,7 @@ def main(folder: Path, allowed: Iterable[str], name: str, version: str, as_json:
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
     else:
-        print("{}: {}".format(folder, "deployable" if result["deployable"] else "not deployable"))
+        print("{}: {}".format(result["package"], "deployable" if result["deployable"] else "not deployable"))
     return 0 if result["deployable"] else PackageError.exit_code
 
 

@@ -12,7 +12,9 @@ from textjob.check.finding import FAULT, NOTE, OK, Finding
 from textjob.settings import PROJECT
 
 MAX_BYTES = 20 * 10 ** 9   # the platform's limit for a model
-MAX_FILES = 10000
+MAX_FILES = 10000          # and folders
+MAX_DEPTH = 20             # folders in folders
+MAX_MODEL = 2 ** 31 - 1    # bytes of saved_model.pb: no protocol buffer is larger
 MODEL = "saved_model.pb"
 REQUIRED = (MODEL, "variables/variables.index", package.CONFIG, package.SERVICE)
 # What the platform's images import themselves: a module of that name beside the service file would hide it.
@@ -38,16 +40,21 @@ def findings(folder: Path, paths: List[str]) -> Tuple[List[Finding], bool]:
 def traps(folder: Path) -> Tuple[List[Finding], List[str]]:
     """What makes a folder dangerous even to read; and the names of its files."""
     paths, found = [], []  # type: List[str], List[Finding]
-    for path in _walk(folder):
+    for number, path in enumerate(_walk(folder)):
         name = path.relative_to(folder).as_posix()
         mode = os.lstat(str(path)).st_mode
         if stat.S_ISLNK(mode):
             found.append(_fault("{} is a link: put the file itself there, an upload does not keep links".format(name)))
         elif stat.S_ISREG(mode):
-            paths.append(name)
+            if "__pycache__" not in name.split("/"):
+                paths.append(name)
+            if path.name == MODEL and path.stat().st_size > MAX_MODEL:
+                found.append(_fault("{} has {:.1f} GB; none has more than 2".format(name, path.stat().st_size / 1e9)))
         elif not stat.S_ISDIR(mode):
             found.append(_fault("{} is neither a file nor a folder (a device, a pipe or a socket)".format(name)))
-        if len(paths) > MAX_FILES:
+        if name.count("/") > MAX_DEPTH:
+            return [*found, _fault("{}...: folders in folders, more than {}".format(name[:40], MAX_DEPTH))], paths
+        if number >= MAX_FILES:
             return [*found, _fault("more than {:,} files; a package has about ten".format(MAX_FILES))], paths
     size = sum((folder / name).stat().st_size for name in paths)
     if size > MAX_BYTES:
@@ -61,9 +68,9 @@ def _fault(message: str) -> Finding:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Everything below a folder, what Python leaves there apart; links are named, not followed."""
+    """Everything below a folder; links are named, not followed."""
     for top, folders, names in os.walk(str(folder)):
-        folders[:] = [name for name in sorted(folders) if name != "__pycache__"]
+        folders.sort()
         for name in folders + sorted(names):
             yield Path(top) / name
 
@@ -118,6 +125,6 @@ def service_file(folder: Path) -> List[Finding]:
 def names(name: str, version: str) -> List[Finding]:
     """Does the platform take this model name and version? Empty means not given."""
     rules = [("--name", name, r"[A-Za-z0-9_-]{1,64}", "1 to 64 of A-Z a-z 0-9 - _"),
-             ("--version", version, r"(0|[1-9]\d?)\.(0|[1-9]\d?)\.(0|[1-9]\d?)", "x.y.z, each 0 to 99")]
+             ("--version", version, r"(0|[1-9][0-9]?)(\.(0|[1-9][0-9]?)){2}", "x.y.z, each 0 to 99")]
     return [_fault("{} {!r}: the platform takes {}".format(flag, value, told))
             for flag, value, pattern, told in rules if value and not re.fullmatch(pattern, value)]

@@ -20,6 +20,15 @@ CONTRACT = {  # the aliases of the template's own models, as the service describ
 }
 
 
+def unreadable(folder: Path) -> List[Finding]:
+    """A fault where ``saved_model.pb`` is none."""
+    try:
+        meta_graphs(str(folder))
+    except PackageError as error:
+        return [Finding(FAULT, "files", str(error))]
+    return []
+
+
 def signature(folder: Path) -> Tuple[List[Finding], Any]:
     """How the service will ask the model, by its own decision table; and that plan, None where it finds none."""
     import customize_service as service
@@ -48,19 +57,26 @@ def _like(found: str, wanted: str) -> bool:
 
 def dangers(folder: Path, allowed: Iterable[str]) -> List[Finding]:
     """Ops that could do harm, names that lead out of the package, tensors that blow up when they are loaded."""
-    found = [Finding(FAULT, "ops", said + "; if it is meant, --allow the op") for said in
-             dangerous_ops(str(folder)) if said.split("`")[1] not in set(allowed)]
+    found = harm(folder, allowed)
     for meta in meta_graphs(str(folder)):
         for name in sorted({asset.filename for asset in assets(meta)}):
             if os.path.basename(name) != name or name in ("", ".", ".."):
                 found.append(Finding(FAULT, "files", "the asset {!r} is no name of a file in assets/".format(name)))
             elif not (folder / "assets" / name).is_file():
                 found.append(Finding(FAULT, "files", "assets/{} is missing: the graph reads it".format(name)))
+    return found or [Finding(OK, "ops", "none that reads or writes files, calls Python or talks to others")]
+
+
+def harm(folder: Path, allowed: Iterable[str]) -> List[Finding]:
+    """Ops that could do harm, and tensors that blow up when they are loaded."""
+    found = [Finding(FAULT, "ops", said + "; if it is meant, --allow the op") for said in
+             dangerous_ops(str(folder)) if said.split("`")[1] not in set(allowed)]
+    for meta in meta_graphs(str(folder)):
         for node, size in _sizes(meta):
             if size > MAX_TENSOR:
                 found.append(Finding(FAULT, "ops", "node `{}` takes {:,.0f} GB when it is loaded".format(
                     node, size / 1e9)))
-    return found or [Finding(OK, "ops", "none that reads or writes files, calls Python or talks to others")]
+    return found
 
 
 def _sizes(meta: Message) -> Iterator[Tuple[str, float]]:

@@ -3,7 +3,7 @@
 Told from op names, constants and assets, without running anything. A sandbox it is not: it names what a text
 classifier has no need of.
 """
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from textjob.fit.saved_graph import (
     Message,
@@ -49,7 +49,8 @@ DANGEROUS = {
 WHY = {op: why for why, ops in DANGEROUS.items() for op in ops.split()}
 
 # What the saver of a v1 graph is made of, and the functions traced_save and traced_restore of a v2 one.
-SAVER_OPS = {"MergeV2Checkpoints", "Restore", "RestoreSlice", "RestoreV2", "Save", "SaveSlices", "SaveV2"}
+RESTORE_OPS = {"Restore", "RestoreSlice", "RestoreV2"}
+SAVER_OPS = {"MergeV2Checkpoints", "Save", "SaveSlices", "SaveV2", *RESTORE_OPS}
 
 # Harmless with these values of an attr: op → (attr, values, else)
 BY_ATTR = {
@@ -91,11 +92,18 @@ class Inspected:
         self.scopes[""] = {node.name: node for node in meta.graph_def.node}
         self.assets = asset_constants(meta)
         main = meta.graph_def.node
-        saver = ancestors(main, [meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name])
-        asked = ancestors(main, answers(meta))
+        saved = self.part(main, [meta.saver_def.save_tensor_name])
+        restored = self.part(main, [meta.saver_def.restore_op_name])
         # A save op that a signature can start is no part of the saver.
-        self.saver_nodes = {node.name for node in saver} - {node.name for node in asked}
-        self.saver_functions = reachable(saver, self.functions) - reachable(asked, self.functions)
+        asked = self.part(main, answers(meta) + list(meta.collection_def["table_initializer"].node_list.value))
+        asked[1].update(called_on_load(meta))
+        self.reads = [(a | b) - c for a, b, c in zip(saved, restored, asked)]
+        self.writes = [a - b - c for a, b, c in zip(saved, restored, asked)]  # a load restores, and saves nothing
+
+    def part(self, nodes: Sequence[Message], tensors: Iterable[str]) -> Tuple[Set[str], Set[str]]:
+        """The nodes of the main graph, and the functions, that run for these tensors."""
+        found = ancestors(nodes, tensors)
+        return {node.name for node in found}, reachable(found, self.functions)
 
     def findings(self) -> Iterator[Tuple[str, str, str]]:
         """(op, what it can do, node)"""
@@ -107,8 +115,9 @@ class Inspected:
 
     def why(self, scope: str, node: Message) -> str:
         """What harm this node can do; "" for none."""
-        own = scope in self.saver_functions if scope else node.name in self.saver_nodes
         if node.op in WHY:
+            nodes, functions = self.reads if node.op in RESTORE_OPS else self.writes
+            own = scope in functions if scope else node.name in nodes
             return "" if own and node.op in SAVER_OPS else WHY[node.op]
         if node.op in BY_ATTR:
             attr, harmless, why = BY_ATTR[node.op]
@@ -158,6 +167,15 @@ class Inspected:
                     index = names.index(argument) + (node.op in CHOOSES_FIRST)
                     if index < len(node.input):
                         yield scope, node.input[index]
+
+
+def called_on_load(meta: Message) -> Set[str]:
+    """The functions that ``tf.saved_model.load`` gives to objects, of which it calls some: tables' initialisers."""
+    found: Set[str] = set()
+    for node in meta.object_graph_def.nodes:
+        found.update(node.function.concrete_functions)
+        found.add(node.bare_concrete_function.concrete_function_name)
+    return found
 
 
 def asset_constants(meta: Message) -> Set[str]:

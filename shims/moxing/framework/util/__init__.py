@@ -1,0 +1,1 @@
+"""Holds ``runtime``, as on the platform."""

@@ -1,0 +1,88 @@
+"""Models and packages made to be wrong, for the tests of this folder."""
+import contextlib
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from textjob import package
+from textjob.rehearsal import SHIMS
+
+__all__ = ["SHIMS"]
+
+v1 = tf.compat.v1
+PROJECT = Path(__file__).resolve().parents[2]
+LIFECYCLE = PROJECT / "textjob" / "lifecycle.py"
+if str(PROJECT / "tests" / "contract") not in sys.path:
+    sys.path.append(str(PROJECT / "tests" / "contract"))  # asking and jobs, where this folder is run by itself
+
+Build = Callable[[], Tuple[Dict[str, Any], Dict[str, Any]]]
+
+
+def of_texts(scores: Callable[[Any], Any]) -> Build:
+    """A model of texts ``input_x``, whose ``output`` is what ``scores`` makes of them."""
+    def build() -> Tuple[Dict[str, Any], Dict[str, Any]]:
+        x = v1.placeholder(tf.string, [None], "x")
+        return {"input_x": x}, {"output": scores(x)}
+    return build
+
+
+def constant_scores(x: Any) -> Any:
+    return tf.tile(tf.constant([[0.25, 0.75]]), [tf.shape(x)[0], 1], name="y")
+
+
+plain = of_texts(constant_scores)
+
+
+def export(folder: Path, build: Build = plain, main_op: Callable[[], Any] = lambda: None,
+           edit: Callable[[Any], Any] = lambda meta: None) -> Path:
+    """A SavedModel of the classic kind with a variable; ``edit`` changes its MetaGraph at the end."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        inputs, outputs = ({alias: v1.saved_model.build_tensor_info(tensor) for alias, tensor in side.items()}
+                           for side in build())
+        v1.get_variable("unused", [2], use_resource=False)
+        session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session, ["serve"], {"serving_default": v1.saved_model.build_signature_def(inputs, outputs, "any")},
+            main_op=main_op(), assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS))
+        builder.save()
+    return edited(folder, edit)
+
+
+def edited(folder: Path, edit: Callable[[Any], Any]) -> Path:
+    """The same model, with another MetaGraph."""
+    file = folder / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    edit(model.meta_graphs[0])
+    file.write_bytes(model.SerializeToString())
+    return folder
+
+
+def deployed(folder: Path) -> Path:
+    """The model with what the platform wants beside it."""
+    shutil.copyfile(str(PROJECT / package.SERVICE), str(folder / package.SERVICE))
+    config = {"model_type": "TensorFlow", "model_algorithm": "text_classification"}
+    (folder / package.CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def without_start(folder: Path) -> Path:
+    """The package without its service file: a check says that, looks at the model, and starts nothing."""
+    (folder / package.SERVICE).unlink()
+    return folder
+
+
+@contextlib.contextmanager
+def untouched(*folders: Path) -> Iterator[None]:
+    """Nothing in these folders is made, changed or removed."""
+    def state() -> List[Tuple[str, int, int]]:
+        paths: Sequence[Path] = [path for folder in folders for path in sorted([folder, *folder.rglob("*")])]
+        return [(str(path), path.lstat().st_mtime_ns, path.lstat().st_ino) for path in paths]
+    before = state()
+    yield
+    assert state() == before

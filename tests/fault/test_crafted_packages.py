@@ -1,0 +1,473 @@
+"""Packages that mean harm, are too new, or lie in odd places (docs/faults.md: L6 to L8, L12 to L14)."""
+import hashlib
+import json
+import os
+import random
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+
+import crafted
+import jobs
+import pytest
+import tensorflow as tf
+from crafted import LIFECYCLE, PROJECT, SHIMS, deployed, edited, export, of_texts, without_start
+from jobs import relisted
+from tensorflow.core.protobuf import meta_graph_pb2
+
+import customize_service as service
+import infer
+from textjob import check, errors, lifecycle
+
+v1 = tf.compat.v1
+FLOAT = tf.float32.as_datatype_enum
+ENGINES = ["tf1.13-python3.6", "tf1.15-python3.7", "tf2.1-python3.7", "tf2.6-python3.7"]
+
+
+@pytest.fixture(scope="module")
+def tiny(small_data: Path) -> Path:
+    """A whole package that nobody changes."""
+    return jobs.tiny_run(small_data) / "cnn" / "model"
+
+
+@pytest.fixture
+def package(tiny: Path, tmp_path: Path) -> Path:
+    """A copy that a test may harm."""
+    return Path(shutil.copytree(str(tiny), str(tmp_path / "model")))
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder beside the package that nothing may change, with a file that a package may wish to read."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret").write_text("secret", encoding="utf-8")
+    return tmp_path / "outside"
+
+
+class Told(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
+    """``infer.py`` with these arguments."""
+    def command(*arguments: Any) -> Told:
+        capsys.readouterr()
+        began = time.monotonic()
+        code = errors.run(lambda: infer.main([str(argument) for argument in arguments]))
+        seconds = time.monotonic() - began
+        return Told(code, *capsys.readouterr(), seconds)
+    return command
+
+
+def faults(result: Dict[str, Any]) -> List[str]:
+    return [found["message"] for found in result["findings"] if found["level"] == "fault"]
+
+
+# L6: a newer producer
+
+
+def newest(x: Any) -> Any:
+    """An op that 2.6 does not know."""
+    index = tf.raw_ops.RandomIndexShuffle(
+        index=tf.constant(1), seed=tf.constant([1, 2, 3], tf.uint32), max_index=tf.constant(5))
+    return crafted.constant_scores(x) + 0 * tf.cast(index, tf.float32)
+
+
+def test_an_op_that_is_newer_than_the_engines_is_named_for_each_by_the_check(tmp_path: Path) -> None:
+    folder = without_start(deployed(export(tmp_path / "model", of_texts(newest))))
+    (folder / "config.json").write_text(json.dumps({"runtime": "tf2.6-python3.7"}), encoding="utf-8")
+    result = check.run(folder)
+    assert list(result["engines"]) == ENGINES
+    assert all("op `RandomIndexShuffle` is not registered" in reasons for reasons in result["engines"].values())
+    assert any("will not load on tf2.6-python3.7, which config.json asks for: op `RandomIndexShuffle`" in said
+               for said in faults(result))
+
+
+def test_an_op_that_is_newer_than_every_engine_stops_the_load_by_its_name(tmp_path: Path) -> None:
+    folder = export(tmp_path / "model", edit=lambda meta: meta.graph_def.node.add(name="n", op="OpOfTomorrow"))
+    with pytest.raises(service.LoadError, match="OpOfTomorrow"):
+        service.TextClassifierService("m", str(folder))
+
+
+# L7: ops that do harm
+
+
+def writes(file: Path) -> Any:
+    """Scores, and a file written whenever they are asked for."""
+    def scores(x: Any) -> Any:
+        with tf.control_dependencies([tf.io.write_file(str(file), "stolen")]):
+            return crafted.constant_scores(x)
+    return of_texts(scores)
+
+
+def test_a_model_that_writes_files_is_refused_and_not_run(
+        tmp_path: Path, outside: Path, run: Callable[..., Told]) -> None:
+    folder = deployed(export(tmp_path / "model", writes(outside / "written")))
+    told = run("check", "--model", folder)
+    assert told.code == 5 and "fault: ops: op `WriteFile` writes files" in told.out and "answers" not in told.out
+    told = run("adopt", "--source", folder, "--output", tmp_path / "out")
+    assert told.code == 5 and "op `WriteFile` writes files" in told.err
+    assert [path.name for path in outside.iterdir()] == ["secret"] and not (tmp_path / "out").exists()
+
+
+def test_allow_lets_a_dangerous_op_run_that_is_meant(
+        tmp_path: Path, outside: Path, run: Callable[..., Told]) -> None:
+    folder = deployed(export(tmp_path / "model", writes(outside / "written")))
+    told = run("check", "--model", folder, "--allow", "WriteFile")
+    assert told.code == 0 and "ok: answers: " in told.out
+    assert (outside / "written").read_text(encoding="utf-8") == "stolen"  # so that the refusal kept it from that
+
+
+@pytest.mark.parametrize("op, body", [
+    ("ReadFile", lambda x: crafted.constant_scores(x) + tf.cast(tf.size(tf.io.read_file("secret")), tf.float32)),
+    ("PyFunc", lambda x: tf.numpy_function(lambda a: a, [crafted.constant_scores(x)], tf.float32)),
+    ("Abort", lambda x: crafted.constant_scores(x) if tf.raw_ops.Abort() is not None else None)])
+def test_a_model_that_reads_files_calls_python_or_ends_the_process_is_refused_by_check_and_adopt(
+        tmp_path: Path, run: Callable[..., Told], op: str, body: Any) -> None:
+    folder = deployed(export(tmp_path / "model", of_texts(body)))
+    assert any("op `{}`".format(op) in said for said in faults(check.run(folder)))
+    told = run("adopt", "--source", folder, "--output", tmp_path / "out")
+    assert told.code == 5 and "op `{}`".format(op) in told.err and not (tmp_path / "out").exists()
+
+
+def saving(file: Path) -> Callable[[Any], Any]:
+    """An op of the savers' kind that writes a file when the variables are restored, which is to say on every load."""
+    def edit(meta: Any) -> None:
+        with tf.Graph().as_default() as graph, tf.name_scope("more"):
+            tf.raw_ops.SaveV2(prefix=str(file), tensor_names=["a"], shape_and_slices=[""], tensors=[tf.constant(1.0)],
+                              name="written")
+        meta.graph_def.node.extend(graph.as_graph_def().node)
+        for node in meta.graph_def.node:
+            if node.name == meta.saver_def.restore_op_name:
+                node.input.append("^more/written")
+    return edit
+
+
+def test_an_op_that_saves_whenever_the_model_is_restored_is_no_savers_own(
+        tmp_path: Path, outside: Path, run: Callable[..., Told]) -> None:
+    folder = deployed(export(tmp_path / "model", edit=saving(outside / "written")))
+    told = run("check", "--model", folder)
+    assert told.code == 5 and "op `SaveV2` writes files" in told.out
+    told = run("adopt", "--source", folder, "--output", tmp_path / "out")
+    assert told.code == 5 and "op `SaveV2` writes files" in told.err
+    assert [path.name for path in outside.iterdir()] == ["secret"]
+
+
+def checkpoint(folder: Path, edit: Callable[[Any], Any]) -> Path:
+    """NAME.meta beside its checkpoint, as tf.train.Saver leaves them, the graph changed at the end."""
+    folder.mkdir()
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.string, [None], "x")
+        w = v1.get_variable("w", [2], use_resource=False)
+        tf.nn.softmax(tf.tile(w[None], [tf.shape(x)[0], 1]), name="y")
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, str(folder / "model.ckpt"))
+    file = folder / "model.ckpt.meta"
+    meta = meta_graph_pb2.MetaGraphDef.FromString(file.read_bytes())
+    edit(meta)
+    file.write_bytes(meta.SerializeToString())
+    return file
+
+
+def writing(file: Path, meta: Any) -> None:
+    """A WriteFile node ``written``."""
+    with tf.Graph().as_default() as graph, tf.name_scope("more"):
+        tf.raw_ops.WriteFile(filename=str(file), contents="stolen", name="written")
+    meta.graph_def.node.extend(graph.as_graph_def().node)
+
+
+def when_restored(meta: Any) -> None:
+    next(node for node in meta.graph_def.node if node.name == meta.saver_def.restore_op_name).input.append(
+        "^more/written")
+
+
+def when_tables_are_initialised(meta: Any) -> None:
+    meta.collection_def["table_initializer"].node_list.value.append("more/written")
+
+
+@pytest.mark.parametrize("when", [when_restored, when_tables_are_initialised], ids=["restored", "tables"])
+def test_nothing_of_a_checkpoints_graph_is_run_before_it_is_looked_through(
+        tmp_path: Path, outside: Path, run: Callable[..., Told], when: Callable[[Any], None]) -> None:
+    def edit(meta: Any) -> None:
+        writing(outside / "written", meta)
+        when(meta)
+    source = checkpoint(tmp_path / "trained", edit)
+    told = run("adopt", "--source", source, "--output", tmp_path / "out", "--output_tensor", "y:0")
+    assert told.code == 5 and "op `WriteFile` writes files" in told.err
+    assert [path.name for path in outside.iterdir()] == ["secret"]
+
+
+# L8: traps
+
+
+def listing(path: Callable[[Path], str]) -> Callable[[Path, Path], Any]:
+    """A manifest with one more entry, which is true of a file outside."""
+    def craft(folder: Path, outside: Path) -> None:
+        digest = hashlib.sha256((outside / "secret").read_bytes()).hexdigest()
+        manifest = json.loads((relisted(folder) / "manifest.json").read_text(encoding="utf-8"))
+        manifest["files"].append({"path": path(outside), "sha256": digest, "size": 6})
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return craft
+
+
+def asset(name: Callable[[Path], str], in_collection: bool = False) -> Callable[[Path, Path], Any]:
+    """A graph that reads a file of that name in ``assets/``."""
+    def craft(folder: Path, outside: Path) -> None:
+        def edit(meta: Any) -> None:
+            found = meta_graph_pb2.AssetFileDef(filename=name(outside))
+            found.tensor_info.name = "x:0"
+            if in_collection:
+                meta.collection_def["saved_model_assets"].any_list.value.add().Pack(found)
+            else:
+                meta.asset_file_def.append(found)
+        edited(folder, edit)
+    return craft
+
+
+def constant(where: Callable[[Any], Any], op: str = "Const") -> Callable[[Path, Path], Any]:
+    """A node that stands for 10^12 numbers."""
+    def craft(folder: Path, outside: Path) -> None:
+        def edit(meta: Any) -> None:
+            node = where(meta).add(name="bomb", op=op)
+            node.attr["dtype"].type = FLOAT
+            if op == "Const":
+                big(node.attr["value"].tensor)
+            else:
+                node.attr["shape"].shape.dim.add(size=10 ** 12)
+        edited(folder, edit)
+    return craft
+
+
+def big(tensor: Any) -> None:
+    """One number that stands for 10^12."""
+    tensor.dtype = FLOAT
+    tensor.tensor_shape.dim.add(size=10 ** 12)
+    tensor.float_val.append(1.0)
+
+
+def big_default(folder: Path, outside: Path) -> None:
+    def edit(meta: Any) -> None:
+        signature = meta.signature_def["serving_default"]
+        signature.inputs["temperature"].name, signature.inputs["temperature"].dtype = "y:0", FLOAT
+        big(signature.defaults["temperature"])
+    edited(folder, edit)
+
+
+def mknod(name: str, kind: int, device: int = 0) -> Callable[[Path, Path], Any]:
+    def craft(folder: Path, outside: Path) -> None:
+        try:
+            os.mknod(str(folder / name), kind | 0o644, device)
+        except PermissionError:
+            pytest.skip("no device can be made here")
+    return craft
+
+
+def listen(folder: Path, outside: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        before = os.getcwd()
+        os.chdir(str(folder))  # a socket's path is short
+        try:
+            made.bind("socket")
+        finally:
+            os.chdir(before)
+
+
+def many(folder: Path, outside: Path) -> None:
+    (folder / "many").mkdir()
+    for number in range(10_001):
+        (folder / "many" / str(number)).touch()
+
+
+def sparse(name: str, size: int = 30 * 10 ** 9) -> Callable[[Path, Path], Any]:
+    def craft(folder: Path, outside: Path) -> None:
+        with open(str(folder / name), "ab") as file:
+            file.truncate(size)
+    return craft
+
+
+def deep(folder: Path, outside: Path) -> None:
+    before = os.getcwd()
+    os.chdir(str(folder))
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    os.chdir(before)
+
+
+def named(name: bytes, link: bool = False) -> Callable[[Path, Path], Any]:
+    def craft(folder: Path, outside: Path) -> None:
+        path = os.path.join(os.fsencode(str(folder)), name)
+        if link:
+            os.symlink(os.fsencode(str(outside / "secret")), path)
+        else:
+            os.mkfifo(path)
+    return craft
+
+
+def link(name: str, to: Callable[[Path], Any]) -> Callable[[Path, Path], Any]:
+    return lambda folder, outside: (folder / name).symlink_to(to(outside))
+
+
+CRAFTED: Dict[str, Tuple[Callable[[Path, Path], Any], bool, str]] = {
+    # what is done to a package, whether adopt must refuse it too, what is said
+    "manifest: ..": (listing(lambda o: "../outside/secret"), False, "'../outside/secret', which is not a path inside"),
+    "manifest: .. behind a name": (listing(lambda o: "assets/../../outside/secret"), False, "not a path inside"),
+    "manifest: absolute": (listing(lambda o: str(o / "secret")), False, "not a path inside the package"),
+    "manifest: backslashes": (listing(lambda o: "..\\outside\\secret"), False, "not a path inside the package"),
+    "asset: ..": (asset(lambda o: "../../outside/secret"), True, "is no name of a file in assets/"),
+    "asset: .. in the collection": (asset(lambda o: "../../outside/secret", True), True, "is no name of a file"),
+    "asset: absolute": (asset(lambda o: str(o / "secret")), True, "is no name of a file in assets/"),
+    "asset: the folder itself": (asset(lambda o: ".."), True, "the asset '..' is no name of a file"),
+    "asset: not there": (asset(lambda o: "secret"), True, "assets/secret is missing"),
+    "link to a file": (link("labels.txt", lambda o: o / "secret"), True, "labels.txt is a link"),
+    "link to a folder": (link("assets", lambda o: o), True, "assets is a link"),
+    "link to nothing": (link("labels.txt", lambda o: o / "nothing"), True, "labels.txt is a link"),
+    "link to itself": (link("variables/again", lambda o: "."), True, "variables/again is a link"),
+    "FIFO": (mknod("service.json", stat.S_IFIFO), True, "service.json is neither a file nor a folder"),
+    "device": (mknod("labels.txt", stat.S_IFCHR, os.makedev(1, 3)), True, "labels.txt is neither a file nor a folder"),
+    "socket": (listen, True, "socket is neither a file nor a folder"),
+    "10,001 files": (many, True, "more than 10,000 files"),
+    "folders in folders": (deep, True, "d/d/d"),
+    "30 GB": (sparse("notes.bin"), True, "30.0 GB; the platform takes models of at most 20 GB"),
+    "30 GB of model": (sparse("saved_model.pb"), True, "30.0 GB; the platform takes models of at most 20 GB"),
+    "2 GB of model, more than can be read": (sparse("saved_model.pb", 2 ** 31), True, "saved_model.pb has 2.1 GB"),
+    "10^12 numbers": (constant(lambda meta: meta.graph_def.node), True, "node `bomb` takes 4,000 GB"),
+    "10^12 numbers in a function": (
+        constant(lambda meta: meta.graph_def.library.function.add().node_def), True, "node `bomb` takes 4,000 GB"),
+    "10^12 numbers in a variable": (
+        constant(lambda meta: meta.graph_def.node, "VarHandleOp"), True, "node `bomb` takes 4,000 GB"),
+    "10^12 numbers in a default": (big_default, True, "temperature"),
+    "a name that is no UTF-8": (named(b"a\xff"), True, "a\\udcff is neither a file nor a folder"),
+    "a name of two lines": (named(b"a\nok: all is well", link=True), True, "a\\nok: all is well is a link"),
+}
+
+
+@pytest.fixture
+def craft(tmp_path: Path, outside: Path) -> Any:
+    """Makes the package of a case; removes what pytest cannot remove."""
+    def make(case: str) -> Path:
+        folder = deployed(export(tmp_path / "model"))
+        CRAFTED[case][0](folder, outside)
+        return folder
+    yield make
+    subprocess.run(["rm", "-rf", str(tmp_path / "model")], check=True)
+
+
+@pytest.mark.timeout(15)
+@pytest.mark.parametrize("case", CRAFTED)
+def test_a_crafted_package_is_refused_by_check_with_a_sentence_and_nothing_outside_changes(
+        tmp_path: Path, outside: Path, craft: Any, run: Callable[..., Told], case: str) -> None:
+    folder, sentence = craft(case), CRAFTED[case][2]
+    with crafted.untouched(outside):
+        told = run("check", "--model", folder)
+        assert told.code == 5 and told.err == "" and told.seconds < 5
+        lines = told.out.splitlines()
+        assert any(line.startswith("fault: ") and sentence in line for line in lines), told.out
+        assert all(line.startswith(("ok: ", "note: ", "fault: ")) for line in lines[:-1]), told.out
+        as_json = run("check", "--model", folder, "--json")
+        assert as_json.code == 5 and not json.loads(as_json.out)["deployable"] and as_json.err == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "outside"]
+
+
+@pytest.mark.timeout(15)
+@pytest.mark.parametrize("case", [case for case, (_, adopted, _) in CRAFTED.items() if adopted])
+def test_a_crafted_model_is_refused_by_adopt_with_a_sentence_and_nothing_is_written(
+        tmp_path: Path, outside: Path, craft: Any, run: Callable[..., Told], case: str) -> None:
+    folder, sentence = craft(case), CRAFTED[case][2]
+    with crafted.untouched(outside):
+        for source in (folder, folder / "saved_model.pb"):
+            told = run("adopt", "--source", source, "--output", tmp_path / "out")
+            assert told.code == 5 and sentence in told.err and told.seconds < 5, source
+            assert told.err.startswith("error: ") and told.err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "outside"]
+
+
+@pytest.mark.parametrize("name", ["variables/stolen", "variables/__pycache__/stolen"])
+def test_no_file_from_outside_gets_into_a_package_by_a_link(
+        tmp_path: Path, outside: Path, run: Callable[..., Told], name: str) -> None:
+    folder = export(tmp_path / "model")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).symlink_to(outside / "secret")
+    for source in (folder, folder / "saved_model.pb"):
+        run("adopt", "--source", source, "--output", tmp_path / "out", "--as_it_is", "--overwrite")
+        assert not list((tmp_path / "out").rglob("stolen")), source
+
+
+# L12, L13: where the package lies, and what lies beside it
+
+AS_NOBODY = """
+import importlib.util, json, os, sys
+spec = importlib.util.spec_from_file_location("lifecycle", sys.argv[1])
+lifecycle = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(lifecycle)
+sys.dont_write_bytecode = True
+package, shims, user = sys.argv[2], sys.argv[3], int(sys.argv[4])
+if user:
+    lifecycle.Server(package, shims)  # imports all there is, since nobody may not read root's Python
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+assert not os.access(package, os.W_OK) and not os.access(os.path.join(package, "variables"), os.W_OK)
+print(json.dumps(lifecycle.Server(package, shims).post(b'{"text": "goal team score"}')))
+"""
+
+
+def test_a_read_only_package_of_another_user_in_a_path_with_blanks_and_chinese_is_served(tiny: Path) -> None:
+    top = Path("/tmp") / "with blanks 与汉字 {}".format(random.randrange(10 ** 9))  # pytest's own folders are private
+    user = 65534 if os.getuid() == 0 else 0
+    try:
+        package = Path(shutil.copytree(str(tiny), str(top / "model")))
+        for path in [*package.rglob("*"), package]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        with crafted.untouched(top):
+            command = [sys.executable, "-W", "ignore", "-c", AS_NOBODY, *map(str, (LIFECYCLE, package, SHIMS, user))]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=os.path.sep)
+        assert done.returncode == 0, done.stderr[-2000:]
+        here = list(lifecycle.Server(str(tiny), str(SHIMS)).post(b'{"text": "goal team score"}'))
+        assert json.loads(done.stdout.splitlines()[-1]) == here and here[0] == 200
+    finally:
+        for path in [top / "model", *(top / "model").rglob("*")]:
+            path.chmod(0o755)
+        shutil.rmtree(str(top))
+
+
+SEEN = """
+import importlib.util, sys
+names = ["textjob", "models", "train", "infer", "tests", "numpy"]
+print("SEEN", json.dumps([[name for name in names if importlib.util.find_spec(name)], sys.path]))
+"""
+
+
+def test_a_package_is_served_where_nothing_of_this_project_can_be_imported(package: Path, tiny: Path) -> None:
+    with open(str(package / "customize_service.py"), "a", encoding="utf-8") as file:
+        file.write(SEEN)
+    command = [sys.executable, "-I", str(LIFECYCLE), str(relisted(package)), str(SHIMS)]
+    done = subprocess.run(command, input=b'{"text": "goal"}\n', capture_output=True, timeout=120, cwd=os.path.sep)
+    log = done.stderr.decode("utf-8")
+    assert done.returncode == 0, log[-2000:]
+    found, path = json.loads(next(line for line in log.splitlines() if line.startswith("SEEN"))[5:])
+    assert found == ["numpy"]
+    own = [entry for entry in path if Path(entry).resolve() in (PROJECT, *PROJECT.iterdir())]
+    assert [Path(entry) for entry in own] == [SHIMS] and str(package) in path and "" not in path
+    status, reply, _ = json.loads(done.stdout.splitlines()[1])
+    assert [status, reply] == list(lifecycle.Server(str(tiny), str(SHIMS)).post(b'{"text": "goal"}'))
+
+
+# L14: grammar (tests/engines/test_job.py reads what ships with real Pythons 3.6 and 3.7)
+
+
+def test_a_service_file_with_a_walrus_is_refused_by_check(package: Path) -> None:
+    (package / "customize_service.py").write_text("if (x := 5):\n    pass\n", encoding="utf-8")
+    (said,) = faults(check.run(relisted(package)))
+    assert said.startswith("customize_service.py cannot be read by Python 3.6: ") and "line 1" in said

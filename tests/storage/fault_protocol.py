@@ -1,0 +1,225 @@
+"""How the failing server speaks S3: path-style objects, listings of the first version, uploads in parts, copies."""
+import hashlib
+import re
+import socket
+import struct
+import time
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Dict, Optional
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+MESSAGES = {503: "ServiceUnavailable", 500: "InternalError", 429: "TooManyRequests", 403: "AccessDenied",
+            404: "NoSuchKey", 501: "NotImplemented"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: Any
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def _handle(self) -> None:
+        self.epoch = self.server.epoch
+        with self.server.lock:
+            self.server.under_way += 1
+            self.server.most_at_once = max(self.server.most_at_once, self.server.under_way)
+        try:
+            self._reply()
+        finally:
+            with self.server.lock:
+                self.server.under_way -= 1
+
+    def _reply(self) -> None:
+        parts = urlsplit(self.path)
+        bucket, virtual, _ = self.headers.get("Host", "").partition(".store.test")
+        path = "/" + bucket + parts.path if virtual else parts.path
+        self.key = unquote(path).strip("/") + ("/" if path.endswith("/") and path.count("/") > 2 else "")
+        self.query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.seen = self.server.request(time.monotonic(), self.command, self.path, headers)
+        self.server.requests.append(self.seen)
+        if self.server.fault(self.command, self.path, "deaf"):
+            time.sleep(3)  # and the body is not read
+            self._reset()
+            return
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(self.server.delay)
+        if self.server.fault(self.command, self.path, "reset"):
+            self._reset()
+            return
+        if self.server.fault(self.command, self.path, "stall"):
+            time.sleep(2)  # longer than the client's patience in these tests
+            if self.epoch != self.server.epoch:
+                self.close_connection = True
+                return
+        fault = self.server.fault(self.command, self.path, "status")
+        framed = "aws-chunked" in self.headers.get("Content-Encoding", "") or any(
+            name.startswith("x-amz-checksum") or name == "x-amz-trailer" for name in self.seen.headers)
+        if fault:
+            self._refuse(fault.status, fault.code, fault.retry_after)
+        elif self.key.startswith("missing-bucket"):
+            self._refuse(404, "NoSuchBucket")
+        elif framed and self.server.framing == "refuse":
+            self._refuse(400, "XAmzContentSHA256Mismatch")
+        else:
+            getattr(self, "_" + self.command.lower())()
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _handle
+
+    def _put(self) -> None:
+        if "partNumber" in self.query:
+            with self.server.lock:
+                if self.query["uploadId"] not in self.server.uploads:
+                    self._refuse(404, "NoSuchUpload")
+                    return
+                self.server.uploads[self.query["uploadId"]][1][int(self.query["partNumber"])] = self._damaged_body()
+            self._answer(200, b"", {"ETag": '"{}"'.format(hashlib.md5(self.body).hexdigest())})
+            return
+        source = self.headers.get("x-amz-copy-source")
+        if source:
+            stored = self.server.objects[unquote(source).lstrip("/")]
+            self.server.objects[self.key] = self.server.stored(stored.body, hashlib.md5(stored.body).hexdigest())
+            self._answer(200, "<CopyObjectResult><ETag>{}</ETag></CopyObjectResult>".format(stored.etag).encode())
+            return
+        body = self._damaged_body()
+        etag, headers = hashlib.md5(body).hexdigest(), {}
+        if self.server.etag_of_puts == "opaque":
+            etag = "opaque-" + etag[:8]
+        elif self.server.etag_of_puts == "hidden":
+            etag, headers = etag[::-1], {"x-amz-server-side-encryption": "aws:kms"}
+        self.server.objects[self.key] = self.server.stored(body, etag, headers=headers)
+        self._answer(200, b"", {"ETag": '"{}"'.format(etag)})
+
+    def _damaged_body(self) -> bytes:
+        if self.server.fault("PUT", self.path, "store_short"):
+            return self.body[:len(self.body) // 2]
+        if self.server.fault("PUT", self.path, "store_flip"):
+            return _flipped(self.body)
+        return self.body
+
+    def _get(self) -> None:
+        if "/" not in self.key:
+            self._list()
+        elif self.key not in self.server.objects:
+            self._refuse(404, "NoSuchKey")
+        else:
+            self._object(self.server.objects[self.key])
+
+    def _head(self) -> None:
+        stored = self.server.objects.get(self.key)
+        if stored is None:
+            self._refuse(404, "NoSuchKey")
+        else:
+            self._answer(200, b"", {**self._about(stored), "Content-Length": str(len(stored.body))})
+
+    def _object(self, stored: Any) -> None:
+        body, told = stored.body, len(stored.body)
+        if self.server.fault("GET", self.path, "flip"):
+            body = _flipped(body)
+        if self.server.fault("GET", self.path, "short"):
+            body = body[:len(body) // 2]
+            told = len(body)
+        cut = self.server.fault("GET", self.path, "cut", "stall_body")
+        self.send_response(200)
+        for name, value in {**self._about(stored), "Content-Length": str(told)}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body[:len(body) // 2] if cut else body)
+        self.seen.status = 200
+        if cut:
+            self.wfile.flush()
+            if cut.kind == "stall_body":
+                time.sleep(2)
+            self.close_connection = True
+
+    def _about(self, stored: Any) -> Dict[str, str]:
+        return {"ETag": '"{}"'.format(stored.etag), "Last-Modified": formatdate(stored.since, usegmt=True),
+                **stored.headers}
+
+    def _delete(self) -> None:
+        if "uploadId" in self.query:
+            self.server.uploads.pop(self.query["uploadId"], None)
+        else:
+            self.server.objects.pop(self.key, None)
+        self._answer(204, b"")
+
+    def _post(self) -> None:
+        if "uploads" in self.query:
+            upload = hashlib.md5("{}{}".format(self.key, time.time()).encode()).hexdigest()
+            self.server.uploads[upload] = (self.key, {})
+            self._answer(200, "<InitiateMultipartUploadResult><UploadId>{}</UploadId></InitiateMultipartUploadResult>"
+                         .format(upload).encode())
+            return
+        _, parts = self.server.uploads.pop(self.query["uploadId"])
+        ordered = [parts[number] for number in sorted(parts)]
+        digest = hashlib.md5(b"".join(hashlib.md5(part).digest() for part in ordered)).hexdigest()
+        self.server.objects[self.key] = self.server.stored(b"".join(ordered), "{}-{}".format(digest, len(ordered)))
+        self._answer(200, b"<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")
+
+    def _list(self) -> None:
+        prefix, delimiter = self.query.get("prefix", ""), self.query.get("delimiter", "")
+        if "uploads" in self.query:
+            rows = "".join("<Upload><Key>{}</Key><UploadId>{}</UploadId></Upload>".format(
+                escape(key.partition("/")[2]), upload) for upload, (key, _) in self.server.uploads.items()
+                if key.startswith(self.key + "/" + prefix))
+            self._answer(200, "<ListMultipartUploadsResult>{}</ListMultipartUploadsResult>".format(rows).encode())
+            return
+        rows, seen, limit = [], set(), int(self.query.get("max-keys") or 1000)
+        last, truncated = "", False
+        for path in sorted(self.server.objects):
+            bucket, _, key = path.partition("/")
+            stored = self.server.objects[path]
+            if bucket != self.key or not key.startswith(prefix) or time.time() - stored.since < self.server.listing_lag:
+                continue
+            rest = key[len(prefix):]
+            folder = prefix + rest.split(delimiter)[0] + delimiter if delimiter and delimiter in rest else ""
+            if (folder or key) <= self.query.get("marker", "") or folder in seen:
+                continue
+            if len(rows) == limit:
+                truncated = True
+                break
+            last = folder or key
+            if folder:
+                seen.add(folder)
+                rows.append("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>".format(quote(folder)))
+            else:
+                rows.append("<Contents><Key>{}</Key><Size>{}</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+                            "</Contents>".format(quote(key), len(stored.body)))
+        more = "<NextMarker>{}</NextMarker>".format(quote(last)) if truncated and delimiter else ""
+        self._answer(200, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{}</IsTruncated>{}{}"
+                     "</ListBucketResult>".format(str(truncated).lower(), more, "".join(rows)).encode())
+
+    def _refuse(self, status: int, code: str = "", retry_after: Optional[int] = None) -> None:
+        code = code or MESSAGES.get(status, "Error")
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        message = re.sub("(?<=[a-z])(?=[A-Z])", " ", code)
+        error = "<Error><Code>{}</Code><Message>{}</Message></Error>".format(code, message)
+        self._answer(status, error.encode(), headers)
+
+    def _answer(self, status: int, body: bytes, headers: Optional[Dict[str, str]] = None) -> None:
+        self.seen.status = status
+        if self.server.fault(self.command, self.path, "lost"):
+            self._reset()
+            return
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), "Content-Type": "application/xml",
+                            **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD" and status != 204:
+            self.wfile.write(body)
+
+
+def _flipped(body: bytes) -> bytes:
+    middle = len(body) // 2
+    return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1:]

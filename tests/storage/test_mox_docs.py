@@ -1,0 +1,53 @@
+"""docs/storage.md says what the code does: its variables, its functions, its tests."""
+import ast
+import re
+from pathlib import Path
+from typing import Set
+
+from test_mox_surface import SIGNATURES
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIM = ROOT / "shims" / "moxing"
+DOCUMENT = (ROOT / "docs" / "storage.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    return DOCUMENT.split("\n## " + title + "\n")[1].split("\n## ")[0]
+
+
+def first_cells(title: str) -> Set[str]:
+    cells = re.findall(r"^\| (`[^|]*) \|", section(title), re.M)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def literals(path: Path) -> Set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_every_variable_that_is_read_is_in_the_table_and_no_other() -> None:
+    found = {text for text in literals(SHIM / "_shim" / "settings.py")
+             if re.match(r"(MOX|S3|AWS)_[A-Z0-9_]+$|(SECRET_)?ACCESS_KEY(_ID)?$|SECURITY_TOKEN$", text)}
+    assert first_cells("Environment") == found
+
+
+def test_the_environment_is_read_in_one_file_alone() -> None:
+    readers = [path.name for path in sorted(SHIM.rglob("*.py"))
+               if re.search(r"environ|getenv", path.read_text(encoding="utf-8").replace("environment", ""))]
+    assert readers == ["settings.py"]
+
+
+def test_every_function_has_its_row_with_its_arguments() -> None:
+    rows = {cell.partition("(")[0]: cell for cell in first_cells("What each function does")}
+    assert set(rows) == {*SIGNATURES, "File", "set_auth"}
+    for name, signature in SIGNATURES.items():
+        arguments = [argument.partition("=")[0].strip() for argument in signature.split(",")]
+        if name != "shift":
+            assert rows[name] == "{}({})".format(name, ", ".join(arguments)), name
+
+
+def test_every_fault_has_a_test_of_its_number() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("test_mox_*.py")))
+    named = re.findall(r"\| (S\d) \|$", section("Transfers that cannot lie"), re.M)
+    assert named == ["S1", "S2", "S3", "S4", "S5", "S6", "S7"]
+    assert [number for number in [*named, "S9"] if "def test_{}_".format(number.lower()) not in tests] == []

@@ -1,0 +1,95 @@
+"""The stand-in on the platform's Python 3.7: its grammar, and the real thing where one is installed."""
+import ast
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from fault_server import FaultServer
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIM = ROOT / "shims" / "moxing"
+PYTHON = Path(os.environ.get("ENGINES_DIR", str(ROOT / ".engines"))) / "tf2.1.0" / "bin" / "python"
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+sys.modules["s3fs"] = None  # as if it were not installed, where it is
+import moxing as mox
+import moxing.tensorflow
+from moxing.framework.file import file_io
+for root in (sys.argv[2], "memory://root", "file://" + sys.argv[2] + "/again"):
+    mox.file.make_dirs(root + "/a/b")
+    mox.file.write(root + "/a/x", "text")
+    mox.file.append(root + "/a/b/y", b"data", binary=True)
+    mox.file.copy_parallel(src_url=root + "/a", dst_url=root + "/c", threads=4)
+    assert sorted(mox.file.list_directory(root + "/c", recursive=True)) == ["b", "b/y", "x"], root
+    mox.file.rename(root + "/c", root + "/d")
+    assert mox.file.glob(root + "/*/x") == [root + "/a/x", root + "/d/x"], root
+    assert mox.file.stat(root + "/d/x").length == 4
+    mox.file.remove(root + "/d", recursive=True)
+    assert not mox.file.exists(root + "/d")
+import os
+os.environ["S3_ENDPOINT"] = "http://127.0.0.1:1"
+try:
+    mox.file.exists("obs://bucket/x")
+except ImportError as error:
+    print(error)
+"""
+
+STORE = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import moxing as mox
+with open(sys.argv[2], "rb") as stream:
+    data = stream.read()
+for name in ("cut", "flip", "refused", "fine"):
+    mox.file.copy("obs://bucket/" + name, sys.argv[2] + ".back")
+    with open(sys.argv[2] + ".back", "rb") as stream:
+        assert stream.read() == data, name
+mox.file.copy_parallel(src_url=sys.argv[2], dst_url="obs://bucket/parts")
+assert mox.file.read("obs://bucket/parts", binary=True) == data
+try:
+    mox.file.write("obs://bucket/denied", "text")
+except PermissionError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("path", sorted(SHIM.rglob("*.py")), ids=lambda path: path.relative_to(SHIM).as_posix())
+def test_every_file_keeps_to_the_grammar_of_37_and_is_short(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(source, str(path), feature_version=(3, 7)))
+    assert len(source.splitlines()) < 250
+
+
+@pytest.mark.skipif(not PYTHON.exists(), reason="no engine with Python 3.7 here; make engines brings one")
+def test_local_paths_and_memory_need_nothing_but_fsspec(tmp_path: Path) -> None:
+    done = subprocess.run([str(PYTHON), "-W", "error::DeprecationWarning:moxing", "-c", SCRIPT, str(SHIM.parent),
+                           str(tmp_path)], capture_output=True, timeout=60)
+    said = done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode()
+    assert "pip install s3fs" in said and "pip install moxing" not in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.skipif(not PYTHON.exists(), reason="no engine with Python 3.7 here; make engines brings one")
+def test_a_store_that_fails_and_lies_is_survived_by_the_last_client_for_37(
+        server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if subprocess.run([str(PYTHON), "-c", "import s3fs"], capture_output=True).returncode:
+        pytest.skip("the engine has no s3fs; make engines brings it")
+    data = bytes(range(256)) * 40
+    (tmp_path / "x").write_bytes(data)
+    monkeypatch.setenv("MOX_FILE_PARTIAL_MAXIMUM_SIZE", "4000")
+    monkeypatch.setenv("MOX_FILE_LARGE_FILE_PART_SIZE", "4000")
+    for name in ("cut", "flip", "refused", "fine"):
+        server.put("bucket/" + name, data)
+    server.framing = "refuse"
+    server.fail("cut", where="/cut", times=2)
+    server.fail("flip", where="/flip")
+    server.fail("status", where="/refused", code="SlowDown", times=2)
+    server.fail("status", method="PUT", where="partNumber=2", times=2)
+    server.fail("status", method="PUT", where="/denied", status=403)
+    done = subprocess.run([str(PYTHON), "-c", STORE, str(SHIM.parent), str(tmp_path / "x")], capture_output=True,
+                          timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"denies access (403 AccessDenied" in done.stdout and server.uploads == {}

@@ -1,0 +1,78 @@
+"""``mox.file.shift('os', 'mox')``, each time in a process of its own, for it changes Python itself."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SHIMS = str(Path(__file__).resolve().parents[2] / "shims")
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+root, local = sys.argv[2], sys.argv[3]
+import builtins, glob, os, shutil
+import moxing as mox
+
+theirs = builtins.open
+mox.file.shift('os', 'mox')
+once = builtins.open
+mox.file.shift('os', 'mox')
+assert builtins.open is once is not theirs, "idempotent"
+
+for where in (root, local):
+    os.makedirs(where + "/a/b", exist_ok=True)
+    os.makedirs(name=where + "/a/b", exist_ok=True)
+    os.mkdir(where + "/a/c")
+    with open(where + "/a/x.txt", "w", encoding="utf-8") as stream:
+        stream.write("text")
+    with open(where + "/a/x.txt", mode="rb") as stream:
+        assert stream.read() == b"text"
+    assert sorted(os.listdir(where + "/a")) == ["b", "c", "x.txt"]
+    assert os.path.exists(where + "/a/x.txt") and not os.path.exists(where + "/none")
+    assert os.path.isdir(where + "/a") and not os.path.isdir(where + "/a/x.txt")
+    assert os.path.getsize(where + "/a/x.txt") == 4 == os.stat(where + "/a/x.txt").st_size
+    with os.scandir(where + "/a") as entries:
+        assert sorted(entry.name for entry in entries if entry.is_dir()) == ["b", "c"]
+    assert [entry.name for entry in os.scandir(where + "/a") if entry.is_file()] == ["x.txt"]
+    assert [files for _, _, files in os.walk(where + "/a", topdown=True)] == [["x.txt"], [], []]
+    assert glob.glob(where + "/a/*.txt") == [where + "/a/x.txt"]
+    shutil.copyfile(where + "/a/x.txt", where + "/a/y.txt")
+    shutil.copytree(where + "/a", where + "/copy")
+    assert sorted(os.listdir(where + "/copy")) == ["b", "c", "x.txt", "y.txt"]
+    os.rename(where + "/a/y.txt", where + "/a/z.txt")
+    os.remove(where + "/a/z.txt")
+    assert "z.txt" not in os.listdir(where + "/a")
+    shutil.rmtree(where + "/copy")
+    assert not os.path.exists(where + "/copy")
+    for look in (open, os.stat, os.listdir):
+        try:
+            look(where + "/none")
+        except FileNotFoundError:
+            pass
+        else:
+            raise AssertionError("no error")
+
+shutil.copyfile(root + "/a/x.txt", local + "/from-store.txt")
+os.rename(local + "/from-store.txt", root + "/back.txt")
+assert open(root + "/back.txt").read() == "text" and not os.path.exists(local + "/from-store.txt")
+
+# What is no address, and keywords that only Python's own have.
+reader, writer = os.pipe()
+os.close(writer)
+with open(reader) as stream:
+    assert stream.read() == ""
+assert os.listdir() and os.stat(".", follow_symlinks=False) and mox.file.exists(local)
+try:
+    mox.file.shift('os', 'tf')
+except ValueError:
+    print("all of it")
+"""
+
+
+@pytest.mark.parametrize("kind", ["memory", "s3"])
+def test_pythons_own_functions_take_urls_and_still_take_paths(kind: str, s3: str, tmp_path: Path) -> None:
+    root = s3 if kind == "s3" else "memory://shifted"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT, SHIMS, root, str(tmp_path)], timeout=60,
+                          capture_output=True, text=True)
+    assert done.stdout == "all of it\n" and done.stderr == "", done.stderr
