@@ -1,5 +1,6 @@
 # make demo      train CNN, RNN and RCNN on BBC News, check each package, ask each the same question
-# make test      lint, types and the whole test suite
+# make test      lint, types, unit and contract tests
+# make faults    what must be survived: kills, damage, crafted packages, bad requests, stores that fail and lie
 # make engines   drive packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
 # make matrix    hold infer.py check's verdicts against the real engines (20 minutes, after make engines)
 # make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, an answer
@@ -16,7 +17,7 @@ RUN := $(VENV)/bin/python
 ENGINES := .engines
 DEMO := out/demo
 
-.PHONY: help demo test lint unit engines matrix dryrun soak clean
+.PHONY: help demo test lint unit faults engines matrix dryrun soak clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -48,7 +49,10 @@ lint: $(VENV)/dev
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/dev
-	$(RUN) -m pytest -q --ignore tests/engines --ignore tests/matrix
+	$(RUN) -m pytest -q tests/unit tests/contract
+
+faults: $(VENV)/dev
+	$(RUN) -m pytest -q tests/fault tests/storage
 
 engines: $(VENV)/dev
 	@PYTHON37="$(PYTHON37)" sh tests/engines/install.sh $(ENGINES)
