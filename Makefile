@@ -27,8 +27,9 @@ $(VENV)/job: requirements.txt
 	$(RUN) $(PIP_INSTALL) -r $(VENV)/requirements.txt
 	@touch $@
 
+# Both files at once: s3fs and moto must agree on one botocore.
 $(VENV)/dev: $(VENV)/job requirements-dev.txt
-	$(RUN) $(PIP_INSTALL) -r requirements-dev.txt
+	$(RUN) $(PIP_INSTALL) -r $(VENV)/requirements.txt -r requirements-dev.txt
 	@touch $@
 
 $(VENV)/demo: $(VENV)/job
