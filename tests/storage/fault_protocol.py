@@ -18,6 +18,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms for the first's receipt
     server: Any
 
     def log_message(self, format: str, *args: Any) -> None:

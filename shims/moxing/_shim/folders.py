@@ -7,6 +7,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from moxing._shim import pool, settings
 from moxing._shim.errors import MoxFileNameDuplicateException, missing
+from moxing._shim.local import is_behind_link
 from moxing._shim.stores import Entry, Place, locate
 from moxing._shim.transfer import transfer
 
@@ -58,7 +59,8 @@ def move(source: Place, target: Place, threads: int) -> None:
     if not source.store.tree(source.path):
         target.store.make_dir(target.path)
     copied = copy_all(source, target, None, threads)
-    pool.each(lambda name: source.store.delete(source.child(name).path), copied.files, threads, "moving")
+    ours = [name for name in copied.files if not (source.store.local and is_behind_link(source.path, name))]
+    pool.each(lambda name: source.store.delete(source.child(name).path), ours, threads, "moving")
     source.store.drop_dirs(source.path, copied.folders)
 
 

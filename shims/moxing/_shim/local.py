@@ -49,8 +49,12 @@ class LocalStore(Store):
 
     def drop_dirs(self, path: str, names: Sequence[str]) -> None:
         for name in sorted(names, key=len, reverse=True) + [""]:
+            folder = os.path.join(path, name) if name else path
             try:
-                os.rmdir(os.path.join(path, name) if name else path)
+                if os.path.islink(folder):
+                    os.unlink(folder)
+                else:
+                    os.rmdir(folder)
             except OSError:
                 continue  # something else is in it, which stays
 
@@ -59,6 +63,12 @@ class LocalStore(Store):
             os.unlink(path)
         else:
             shutil.rmtree(path)
+
+
+def is_behind_link(root: str, name: str) -> bool:
+    """Whether a directory on the way from ``root`` to ``name`` is a link: what lies there belongs to somebody else."""
+    parts = name.split("/")[:-1]
+    return any(os.path.islink(os.path.join(root, *parts[:depth])) for depth in range(1, len(parts) + 1))
 
 
 def _entry(item: "os.DirEntry[str]", name: str) -> Entry:
@@ -78,6 +88,8 @@ def _walk(path: str, prefix: str, above: Set[str]) -> Iterator[Entry]:
     for item in items:
         if item.name.startswith(PART_PREFIX) and item.name.endswith(PART_SUFFIX):
             continue
+        if not (item.is_dir() or item.is_file() or item.is_symlink()):
+            continue  # a pipe or a socket, which a copy would wait for
         yield _entry(item, prefix + item.name)
         real = os.path.realpath(item.path)
         if item.is_dir() and real not in above:

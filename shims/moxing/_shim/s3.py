@@ -17,8 +17,8 @@ from fsspec.asyn import sync
 from moxing._shim import multipart, settings
 from moxing._shim.errors import StorageMissing
 from moxing._shim.retry import attempts
-from moxing._shim.settings import Connection
 from moxing._shim.sending import WatchedBody, sent
+from moxing._shim.settings import Connection
 from moxing._shim.stores import Entry, Seen, Sent, Store
 
 _LARGEST_COPY = 5 << 30

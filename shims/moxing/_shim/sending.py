@@ -20,7 +20,7 @@ class WatchedBody(io.BytesIO):
 
 
 async def sent(fs: Any, verb: str, patience: float, **arguments: Any) -> Dict[str, Any]:
-    """The answer to a request with a body; TimeoutError where the body stood still for so many seconds.
+    """The answer to a request with a body; an error where the body stood still for so many seconds.
 
     They have to be more than the client waits for an answer, which begins when the body has gone out.
     """
@@ -31,7 +31,7 @@ async def sent(fs: Any, verb: str, patience: float, **arguments: Any) -> Dict[st
         while not task.done():
             left = body.last_read + patience - time.monotonic()
             if left <= 0:
-                raise TimeoutError("the store takes no more of the body")
+                raise ConnectionAbortedError("the store takes no more of the body")
             await asyncio.wait({task}, timeout=left)
         answer: Dict[str, Any] = task.result()
         return answer
