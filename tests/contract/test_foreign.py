@@ -17,7 +17,6 @@ from textjob.lifecycle import SERVICE
 SERVED = ["drop_rate", "ids_any", "ids_fixed", "keras_archive", "keras_export", "keras_saved", "keras_text",
           "label_only", "logits", "module", "module_defaults", "one_column", "outside", "sigmoid_many", "tutorial",
           "two_signatures", "two_tag_sets"]
-CHECKED = ["keras_archive", "keras_saved", "label_only", "tutorial"]  # a process each; tests/engines checks them all
 NOT_AS_THEY_ARE = {"example": "Could not parse", "no_signature": "'signature' in service.json"}
 OPTIONS = {"sigmoid_many": {"scores": "probabilities"}}
 CONFIG = {"model_type": "TensorFlow", "model_algorithm": "text_classification", "apis": [{
@@ -74,7 +73,7 @@ def test_what_cannot_be_asked_as_it_is_stops_the_load_with_a_reason(kind: str, f
     assert type(caught.value).__name__ == "LoadError"
 
 
-@pytest.mark.parametrize("kind", CHECKED)
+@pytest.mark.parametrize("kind", SERVED)
 def test_check_finds_a_foreign_model_deployable_and_says_what_is_not_the_contracts(
         kind: str, deployed: Dict[str, Path]) -> None:
     result = check.run(deployed[kind])
