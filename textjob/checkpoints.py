@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 import numpy as np
 
 from textjob import package
-from textjob.errors import DiskFullError, PackageError
+from textjob.errors import DiskFullError
 
 KEPT = 2
 STATE, FACTS = "state.npz", "facts.json"
@@ -82,11 +82,8 @@ class Checkpoints:
     def facts(self) -> Dict[str, Any]:
         """Those of the newest complete checkpoint, without its arrays; empty where there is none."""
         for path in reversed(self.all()):
-            try:
-                if not package.differences(path):
-                    return package.read_json(path / FACTS)
-            except PackageError:
-                continue
+            if not package.differences(path):
+                return package.read_json(path / FACTS)
         return {}
 
     def clear(self) -> None:

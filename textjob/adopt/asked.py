@@ -8,8 +8,9 @@ import tensorflow as tf
 import customize_service as service
 from textjob.adopt.sources import Located
 from textjob.adopt.wanted import Wanted
+from textjob.check.graph import chosen
 from textjob.errors import DataError, PackageError, UsageError
-from textjob.fit.saved_graph import Message, ancestors, meta_graphs, source
+from textjob.fit.saved_graph import Message, ancestors, source
 
 Item = Union[bytes, List[int]]
 
@@ -29,9 +30,8 @@ class Asked:
 
     def __init__(self, located: Located, wanted: Wanted) -> None:
         folder, options = str(located.folder), located.options
-        graphs = {tuple(sorted(meta.meta_info_def.tags)): meta for meta in meta_graphs(folder)}
-        tags = service.choose("tags", "a tag set", options, ("serve",), sorted(graphs), graphs)
-        self.folder, self.meta = located.folder, graphs[tags]
+        self.folder = located.folder
+        tags, self.meta = chosen(located.folder, options)
         plan = service.read_plan(tags, self.meta, options)
         self.feature = None if plan.takes_ids else _feature(self.meta, plan, wanted.feature)
         self.takes_ids = bool(plan.takes_ids or (self.feature and self.feature.dtype.is_integer))

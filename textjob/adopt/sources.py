@@ -23,7 +23,7 @@ from textjob.adopt.wanted import Wanted
 from textjob.check import graph as graph_check
 from textjob.check.finding import FAULT, Finding
 from textjob.errors import PackageError, UsageError
-from textjob.fit.saved_graph import Message, ancestors, meta_graphs, source
+from textjob.fit.saved_graph import Message, ancestors, source
 
 v1 = tf.compat.v1
 
@@ -61,10 +61,8 @@ def locate(wanted: Wanted, scratch: Path) -> Located:
 def _saved_model(wanted: Wanted, folder: Path, scratch: Path) -> Located:
     import customize_service as service
 
-    graphs = {tuple(sorted(meta.meta_info_def.tags)): meta for meta in meta_graphs(str(folder))}
     options = dict(service.read(str(folder), "service.json", service.an_object, {}), **wanted.options())
-    tags = service.choose("tags", "a tag set", options, ("serve",), sorted(graphs), graphs)
-    meta = graphs[tags]
+    _, meta = graph_check.chosen(folder, options)
     keys = [key for key in meta.signature_def if not key.startswith("__")]
     aliases = {alias for key in keys for side in (meta.signature_def[key].inputs, meta.signature_def[key].outputs)
                for alias in side}

@@ -29,17 +29,24 @@ def unreadable(folder: Path) -> List[Finding]:
     return []
 
 
+def chosen(folder: Path, options: Dict[str, Any]) -> Tuple[Any, Message]:
+    """The tag set and the MetaGraph that the service takes, by ``service.json``'s options; its LoadError else."""
+    import customize_service as service
+    graphs = {tuple(sorted(meta.meta_info_def.tags)): meta for meta in meta_graphs(str(folder))}
+    tags = service.choose("tags", "a tag set", options, ("serve",), sorted(graphs), graphs)
+    return tags, graphs[tags]
+
+
 def signature(folder: Path) -> Tuple[List[Finding], Any]:
     """How the service will ask the model, by its own decision table; and that plan, None where it finds none."""
     import customize_service as service
     try:
         options = service.read(str(folder), "service.json", service.an_object, {})
-        graphs = {tuple(sorted(meta.meta_info_def.tags)): meta for meta in meta_graphs(str(folder))}
-        tags = service.choose("tags", "a tag set", options, ("serve",), sorted(graphs), graphs)
-        plan = service.read_plan(tags, graphs[tags], options)
+        tags, meta = chosen(folder, options)
+        plan = service.read_plan(tags, meta, options)
     except service.LoadError as error:
         return [Finding(FAULT, "signature", str(error))], None
-    asked = graphs[tags].signature_def[plan.signature]
+    asked = meta.signature_def[plan.signature]
     missing = [alias for side, aliases in CONTRACT.items() for alias, wanted in aliases.items()
                if not _like(service.described(getattr(asked, side).get(alias)), wanted)]
     if not missing:
