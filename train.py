@@ -10,15 +10,19 @@ import logging
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import List, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 
+import numpy as np
+
+import textjob
 from textjob import (
-    batches,
     card,
     data,
+    encoding,
     errors,
     export,
     golden,
@@ -33,12 +37,15 @@ from textjob import (
     training,
 )
 from textjob.output import Output
+from textjob.phases import Phases
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic export, which is there on purpose
 
 
-def main(argv: Sequence[str]) -> int:
-    """The whole way from ``--data_url`` to the packages; returns the exit code."""
+def main(argv: Sequence[str], began: float = 0.0) -> int:
+    """The whole way from ``--data_url`` to the packages; returns the exit code. ``began`` is when the process did."""
+    phases = Phases(began or time.time())
+    phases.end("start")
     node = platform.node(argv)
     if not node.trains:
         print(node.says())
@@ -52,55 +59,71 @@ def main(argv: Sequence[str]) -> int:
         print("\n".join(dataset.notes))
         print("{:,} training, {:,} dev and {:,} test rows, {} classes".format(
             len(dataset.train.texts), len(dataset.dev.texts), len(dataset.test.texts), len(dataset.labels)), flush=True)
-        run(job, dataset, Output(job, dataset, work))
+        phases.end("data")
+        run(job, dataset, Output(job, dataset, work), phases)
+    print("time: {}".format(phases))
     return 0
 
 
-def run(job: settings.Settings, dataset: data.Dataset, output: Output) -> None:
+def run(job: settings.Settings, dataset: data.Dataset, output: Output, phases: Phases) -> None:
     """Train what is not finished yet; compare, and publish the best."""
     finished = output.open()
     for name in finished:
         print("{}: finished before, in {}".format(name, output.place(name + "/model")))
     to_train = [name for name in job.models if name not in finished]
     if to_train:
-        train_all(to_train, job, dataset, output)
+        train_all(to_train, job, dataset, output, phases)
     cards = output.cards()
     best = output.publish_best(cards)
     output.write_metrics(cards[best])
     sizes = {name: package.size(output.package(name)) for name in cards}
     print(report.write(output.root / "report", cards, sizes, best))
+    print(report.how_sure(cards[best]))
     output.send()
     print("best: {}, copied to {}".format(best, output.place("model")))
+    phases.end("report")
 
 
-def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, output: Output) -> None:
+def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, output: Output, phases: Phases) -> None:
     """Train, export and package one model after the other."""
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file, labels_file = Path(scratch) / "vocabulary.txt", Path(scratch) / "labels.txt"
         labels_file.write_bytes("".join(label + "\n" for label in dataset.labels).encode("utf-8"))
-        inputs = batches.prepare(dataset, job, vocabulary_file)
-        print("{:,} words in the vocabulary".format(len(inputs.vocabulary)), flush=True)
+        inputs = encoding.prepare(dataset, job, vocabulary_file)
+        phases.end("words")
+        inputs = encoding.with_wide_part(inputs, job)
+        phases.end("wide part")
+        print("{:,} words in the vocabulary, {:,} n-grams in the wide part".format(
+            len(inputs.vocabulary), inputs.ngrams), flush=True)
         for name in names:
             checkpoints = output.checkpoints(name)
             network, trained = training.train(name, inputs, job, output.logs(name), checkpoints)
-            dev, test = (metrics.evaluate(part.labels, network.predict(part).argmax(1), inputs.names)
-                         if len(part.labels) else {} for part in (inputs.dev, inputs.test))
+            phases.end("training")
+            answered = network.predict(inputs.dev).argmax(1)
+            dev = metrics.evaluate(inputs.dev.labels, answered, inputs.names)
+            dev["wrong_rows"] = np.flatnonzero(answered != inputs.dev.labels).tolist()
+            test = metrics.evaluate(inputs.test.labels, network.predict(inputs.test).argmax(1), inputs.names) \
+                if len(inputs.test.labels) else {}
+            phases.end("test")
 
             saved_model = Path(scratch) / name
             export.export(
                 saved_model, name, trained.weights, vocabulary_file, labels_file, dataset.labels, job.max_length)
             golden_texts = golden.texts(inputs.vocabulary, dataset.dev.texts[:job.golden_rows])
             probabilities = network.probabilities(inputs.ids(golden_texts + dataset.dev.texts[:200])).numpy()
+            phases.end("export")
             export.verify(saved_model, golden_texts + dataset.dev.texts[:200], probabilities, dataset.labels)
+            phases.end("proof")
             made = card.model_card(name, dataset, job, trained, dev, test,
                                    card.golden_answers(golden_texts, probabilities, dataset.labels))
             package.write(output.package(name), saved_model, made, card.config(made, job.runtime))
             output.send(name)
             checkpoints.clear()
+            phases.end("package")
             print("{}: dev accuracy={:.4f} macro_f1={:.4f} at epoch {}; package in {}".format(
                 name, dev["accuracy"], dev["macro_f1"], trained.best_epoch, output.place(name + "/model")), flush=True)
 
 
 if __name__ == "__main__":
     with interruption.handled():
-        sys.exit(errors.run(lambda: main(sys.argv[1:])))
+        sys.exit(errors.run(lambda: main(sys.argv[1:], textjob.BEGAN)))

@@ -33,7 +33,8 @@ import numpy as np
 import tensorflow as tf
 
 from textjob import batches, data, errors, settings, training
-from textjob.batches import Encoded, Inputs
+from textjob.batches import Encoded
+from textjob.encoding import Inputs, prepare
 from textjob.report import markdown_table
 from textjob.settings import Settings
 
@@ -88,7 +89,7 @@ def alternate(sides: Sequence[Callable[[], None]], rounds: int) -> List[List[flo
 def _inputs(job: Settings) -> Inputs:
     dataset = data.read(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
     with tempfile.TemporaryDirectory() as scratch:
-        return batches.prepare(dataset, job, Path(scratch) / "vocabulary.txt")
+        return prepare(dataset, job, Path(scratch) / "vocabulary.txt")
 
 
 def _sides(name: str, inputs: Inputs, part: Encoded, fixed: np.ndarray, job: Settings) -> List[Callable[[], None]]:

@@ -11,7 +11,8 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
-from models import MODELS, layers
+import models
+from models import layers
 from textjob import text
 from textjob.errors import JobError
 
@@ -28,9 +29,8 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
     with graph.as_default(), v1.Session(graph=graph) as session:
         input_x, keep_prob = placeholders()
         ids = text.ids(input_x, text.table(str(vocabulary_file)), max_length)
-        logits = MODELS[model].logits(
-            variables(session, model, weights), ids,
-            lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
+        logits = models.logits(model, variables(session, model, weights), ids,
+                               lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
         save(session, directory, input_x, keep_prob, tf.nn.softmax(logits, name="output"), labels, labels_file)
 
 

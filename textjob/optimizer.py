@@ -25,24 +25,25 @@ class Optimizer:
             name: [tf.Variable(tf.zeros_like(variable)) for _ in range(2)] for name, variable in variables.items()}
 
     def apply(self, gradients: Dict[str, Any], step: Any) -> None:
-        """One step; ``step`` counts from 0. The embedding's gradient is an ``IndexedSlices``."""
+        """One step; ``step`` counts from 0. What is looked up by rows has a gradient that is an ``IndexedSlices``."""
         done = tf.cast(step, tf.float32)
         rate = self._learning_rate * tf.maximum(0.0, 1.0 - done / self._steps)
         power1, power2 = _BETA1 ** (done + 1), _BETA2 ** (done + 1)
         for name in sorted(gradients):
-            if name != "embedding":
-                mean, square = self.slots[name]
+            gradient, variable, (mean, square) = gradients[name], self._variables[name], self.slots[name]
+            if isinstance(gradient, tf.IndexedSlices):
+                _apply_to_rows(variable, mean, square, gradient, rate * tf.sqrt(1 - power2) / (1 - power1))
+            else:
                 tf.raw_ops.ResourceApplyAdam(
-                    var=self._variables[name].handle, m=mean.handle, v=square.handle, beta1_power=power1,
-                    beta2_power=power2, lr=rate, beta1=_BETA1, beta2=_BETA2, epsilon=_EPSILON, grad=gradients[name])
-        self._apply_to_rows(gradients["embedding"], rate * tf.sqrt(1 - power2) / (1 - power1))
+                    var=variable.handle, m=mean.handle, v=square.handle, beta1_power=power1, beta2_power=power2,
+                    lr=rate, beta1=_BETA1, beta2=_BETA2, epsilon=_EPSILON, grad=gradient)
 
-    def _apply_to_rows(self, gradient: Any, rate: Any) -> None:
-        rows, where = tf.unique(gradient.indices)
-        g = tf.math.unsorted_segment_sum(gradient.values, where, tf.size(rows))
-        mean, square = self.slots["embedding"]
-        m = _BETA1 * tf.gather(mean, rows) + (1 - _BETA1) * g
-        v = _BETA2 * tf.gather(square, rows) + (1 - _BETA2) * g * g
-        mean.scatter_update(tf.IndexedSlices(m, rows))
-        square.scatter_update(tf.IndexedSlices(v, rows))
-        self._variables["embedding"].scatter_sub(tf.IndexedSlices(rate * m / (tf.sqrt(v) + _EPSILON), rows))
+
+def _apply_to_rows(variable: Any, mean: Any, square: Any, gradient: Any, rate: Any) -> None:
+    rows, where = tf.unique(gradient.indices)
+    g = tf.math.unsorted_segment_sum(gradient.values, where, tf.size(rows))
+    m = _BETA1 * tf.gather(mean, rows) + (1 - _BETA1) * g
+    v = _BETA2 * tf.gather(square, rows) + (1 - _BETA2) * g * g
+    mean.scatter_update(tf.IndexedSlices(m, rows))
+    square.scatter_update(tf.IndexedSlices(v, rows))
+    variable.scatter_sub(tf.IndexedSlices(rate * m / (tf.sqrt(v) + _EPSILON), rows))

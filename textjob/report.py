@@ -2,19 +2,23 @@
 from pathlib import Path
 from typing import Any, Dict, List
 
-HEADER = ["model", "dev accuracy", "dev macro-F1", "test accuracy", "test macro-F1", "epochs", "training s",
-          "package MB"]
+from textjob import metrics
+
+HEADER = ["model", "dev accuracy", "dev macro-F1", "test accuracy", "test macro-F1", "as good as the best", "epochs",
+          "training s", "package MB"]
+_DIFFERENT = 0.05
+"""A difference that chance makes more often than this is no difference."""
 
 
 def write(folder: Path, cards: Dict[str, Dict[str, Any]], sizes: Dict[str, int], best: str) -> str:
     """Write the report of complete packages, by name; returns the table as Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = markdown_table(HEADER, [_row(name, card, sizes[name], best) for name, card in cards.items()])
+    table = markdown_table(HEADER, [_row(name, card, sizes[name], best, cards[best]) for name, card in cards.items()])
     data = next(iter(cards.values()))["data"]
     lines = ["# Comparison of the models", "",
              "{:,} training, {:,} dev and {:,} test rows. The best, by dev macro-F1, is **{}**.".format(
                  data["train"], data["dev"], data["test"], best),
-             "", table, "", "![learning curves](curves.png)", "", "## Notes on the data", ""]
+             "", table, "", how_sure(cards[best]), "", "![learning curves](curves.png)", "", "## Notes on the data", ""]
     lines += ["- " + note.strip() for note in data["notes"]]
     (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     _curves(folder / "curves.png", cards)
@@ -28,10 +32,20 @@ def markdown_table(header: List[str], rows: List[List[str]]) -> str:
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
 
-def _row(name: str, card: Dict[str, Any], size: int, best: str) -> List[str]:
+def how_sure(card: Dict[str, Any]) -> str:
+    """What the dev part's size lets one say, in a sentence or two."""
+    least, most = card["dev"]["accuracy_interval"]
+    return ("With {:,} dev rows the best model's accuracy lies between {:.1f} and {:.1f} % (95 % confidence, Wilson); "
+            "a difference that chance makes in more than {:g} % of cases (McNemar) is called none.".format(
+                card["dev"]["rows"], 100 * least, 100 * most, 100 * _DIFFERENT))
+
+
+def _row(name: str, card: Dict[str, Any], size: int, best: str, best_card: Dict[str, Any]) -> List[str]:
     figures = ["{:.4f}".format(card[part][key]) if card[part] else "-"
                for part in ("dev", "test") for key in ("accuracy", "macro_f1")]
-    return [name + (" (best)" if name == best else ""), *figures, str(len(card["training"]["history"])),
+    chance = metrics.chance(card["dev"]["wrong_rows"], best_card["dev"]["wrong_rows"])
+    same = "" if name == best else "{} (chance {:.0f} %)".format("no" if chance < _DIFFERENT else "yes", 100 * chance)
+    return [name + (" (best)" if name == best else ""), *figures, same, str(len(card["training"]["history"])),
             "{:.1f}".format(card["training"]["seconds"]), "{:.1f}".format(size / 1e6)]
 
 

@@ -24,6 +24,7 @@ _WHERE = {"data_url", "train_url", "models", "overwrite", "checkpoint_seconds"}
 
 _RANGES = {  # least and greatest value; a bound that the value itself may not reach is marked by a tiny step
     "max_bad_rows": (0, None), "max_length": (1, 100000), "vocabulary_size": (1, None), "min_count": (1, None),
+    "wide_ngrams": (0, 5),
     "epochs": (0, 10000), "batch_size": (1, None), "learning_rate": (1e-12, None), "keep_prob": (1e-6, 1),
     "word_dropout": (0, 1 - 1e-6), "label_smoothing": (0, 1 - 1e-6), "patience": (1, None),
     "seed": (0, 2 ** 31 - 1), "checkpoint_seconds": (0, None), "golden_rows": (0, 1000),
@@ -46,6 +47,8 @@ class Settings:
     max_length: int
     vocabulary_size: int
     min_count: int
+    wide: bool
+    wide_ngrams: int
     epochs: int
     batch_size: int
     learning_rate: float

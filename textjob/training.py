@@ -13,10 +13,12 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 import numpy as np
 import tensorflow as tf
 
+import models
 from models import MODELS, layers
 from textjob import batches, interruption, metrics, text
-from textjob.batches import Encoded, Inputs
+from textjob.batches import Encoded
 from textjob.checkpoints import Checkpoint, Checkpoints
+from textjob.encoding import Inputs, class_weights
 from textjob.errors import JobError
 from textjob.optimizer import Optimizer
 from textjob.settings import Settings
@@ -41,16 +43,17 @@ class Network:
         rng = np.random.RandomState(settings.seed)
         values = MODELS[name].weights(rng, len(inputs.vocabulary) + 2, len(inputs.labels), settings.model[name])
         self.variables = {key: tf.Variable(value, name=key) for key, value in values.items()}
+        self._wide = inputs.wide
         self.epochs = planned_epochs(inputs.train, settings)
         steps = self.epochs * _batches(inputs.train, settings)
         self.optimizer = Optimizer(self.variables, settings.learning_rate, steps)
         self._logits = MODELS[name].logits
         self._settings = settings
-        self._class_weights: np.ndarray = _class_weights(inputs, settings)
+        self._class_weights: np.ndarray = class_weights(inputs, settings)
         self.step = tf.function(self._step, input_signature=[
             tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)])
         self.probabilities = tf.function(
-            lambda ids: tf.nn.softmax(self._logits(self.variables, ids, lambda x: x)),
+            lambda ids: tf.nn.softmax(models.logits(name, dict(self.variables, **self._wide), ids, lambda x: x)),
             input_signature=[tf.TensorSpec([None, None], tf.int32)])
 
     def _step(self, ids: Any, labels: Any, number: Any) -> Any:
@@ -77,7 +80,12 @@ class Network:
 
     def values(self) -> Dict[str, np.ndarray]:
         """A copy of the weights."""
-        return {name: variable.numpy() for name, variable in self.variables.items()}
+        return dict({name: variable.numpy() for name, variable in self.variables.items()}, **self._wide)
+
+    def take_over(self, weights: Dict[str, np.ndarray]) -> None:
+        """Have these weights from now on; what :meth:`values` gave."""
+        for name, variable in self.variables.items():
+            variable.assign(weights[name])
 
     def state(self) -> Dict[str, np.ndarray]:
         """A copy of everything that a step changes: the weights and the optimizer's slots."""
@@ -90,8 +98,8 @@ class Network:
 
     def _stateful(self) -> Iterator[Tuple[str, Any]]:
         for name, variable in self.variables.items():
-            mean, square = self.optimizer.slots[name]
-            yield from (("weight/" + name, variable), ("mean/" + name, mean), ("square/" + name, square))
+            yield "weight/" + name, variable
+            yield from (("slot{}/{}".format(i, name), slot) for i, slot in enumerate(self.optimizer.slots[name]))
 
 
 class _Noise:
@@ -113,14 +121,6 @@ def planned_epochs(part: Encoded, settings: Settings) -> int:
 
 def _batches(part: Encoded, settings: Settings) -> int:
     return math.ceil(len(part.lengths) / settings.batch_size)
-
-
-def _class_weights(inputs: Inputs, settings: Settings) -> np.ndarray:
-    classes = len(inputs.labels)
-    if settings.class_weights == "none":
-        return np.ones(classes, np.float32)
-    counts = np.maximum(np.bincount(inputs.train.labels, minlength=classes), 1)
-    return np.asarray(counts.sum() / (classes * counts), np.float32)
 
 
 class Run:
@@ -149,8 +149,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """No epoch is left, or none has been better for long enough."""
-        stale = bool(self.history) and len(self.history) - self.best_epoch >= self.settings.patience
+        """No epoch is left, or none has been better for long enough, neither by macro-F1 nor by the loss.
+
+        On a few hundred dev rows macro-F1 moves by chance from epoch to epoch; the loss moves less.
+        """
+        least = min(self.history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"]
+        stale = bool(self.history) and len(self.history) - max(self.best_epoch, least) >= self.settings.patience
         return self.epoch > self.network.epochs or stale
 
     def train_epoch(self) -> None:
@@ -233,8 +237,7 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints
                   flush=True)
             interruption.stop_if_asked()
     writer.close()
-    for key, value in run.weights.items():
-        run.network.variables[key].assign(value)
+    run.network.take_over(run.weights)
     return run.network, Trained(run.weights, run.history, run.best_epoch, run.seconds)
 
 

@@ -173,6 +173,7 @@ def test_a_value_of_another_type_in_a_file_is_refused_by_name(tmp_path: Path, li
 RANGES: Dict[str, Tuple[List[str], List[str]]] = {  # values at the rim, and values beyond it
     "max_bad_rows": (["0", "1000000"], ["-1", "nan"]), "max_length": (["1", "100000"], ["0", "100001"]),
     "vocabulary_size": (["1"], ["0", "-1"]), "min_count": (["1"], ["0"]), "epochs": (["0", "1"], ["-1", "-3"]),
+    "wide_ngrams": (["0", "5"], ["-1", "6"]),
     "batch_size": (["1"], ["0"]), "learning_rate": (["0.000001"], ["0", "-1", "nan"]), "patience": (["1"], ["0"]),
     "keep_prob": (["0.01", "1"], ["0", "1.01"]), "word_dropout": (["0", "0.99"], ["1", "-0.1"]),
     "label_smoothing": (["0", "0.99"], ["1", "-0.1", "nan"]), "golden_rows": (["0", "1000"], ["-1", "1001"]),

@@ -1,0 +1,55 @@
+"""What a network has to be better than: a linear model and fastText, with the settings that everyone takes."""
+import os
+import tempfile
+from pathlib import Path
+from typing import List, Sequence
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from textjob.data import Examples
+from textjob.text import SINGLE, code_points
+
+_KIND = code_points()[0]
+
+
+def is_written_without_blanks(texts: Sequence[str]) -> bool:
+    """Whether most letters are of a script whose characters are tokens, as in Chinese."""
+    sample = "".join(texts[:1000]).replace(" ", "")
+    return sum(_KIND[ord(c)] == SINGLE for c in sample) > len(sample) / 2
+
+
+def linear(train: Examples, texts: Sequence[str]) -> List[str]:
+    """The labels that TF-IDF and logistic regression answer: words and pairs of them, or of characters."""
+    if is_written_without_blanks(train.texts):
+        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), min_df=2)
+    else:
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2))
+    model = LogisticRegression(C=10, max_iter=1000)
+    model.fit(vectorizer.fit_transform(train.texts), train.labels)
+    return [str(label) for label in model.predict(vectorizer.transform(texts))]
+
+
+def fasttext(train: Examples, texts: Sequence[str]) -> List[str]:
+    """The labels that fastText answers (Joulin et al. 2017): with the settings of its tutorial, on two threads.
+
+    Raises:
+        ImportError: ``pip install fasttext-community`` is missing.
+    """
+    import fasttext as library
+
+    separate = is_written_without_blanks(train.texts)
+    number = {label: i for i, label in enumerate(sorted(set(train.labels)))}
+    name = {"__label__{}".format(i): label for label, i in number.items()}
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "train.txt"
+        file.write_text("".join("__label__{} {}\n".format(number[label], _line(text, separate))
+                                for text, label in zip(*train)), encoding="utf-8")
+        model = library.train_supervised(str(file), wordNgrams=2, epoch=25, lr=1.0, verbose=0,
+                                         thread=min(2, os.cpu_count() or 1))
+    return [name[found[0]] for found in model.predict([_line(text, separate) for text in texts])[0]]
+
+
+def _line(text: str, separate: bool) -> str:
+    text = " ".join(text.lower().split())
+    return " ".join(text.replace(" ", "")) if separate else text

@@ -1,0 +1,68 @@
+"""The tables of ``accuracy.py``, as Markdown: printed, or put between the marks of a document."""
+import re
+import statistics
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from published import PUBLISHED
+
+from textjob.report import markdown_table
+
+PROJECT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- accuracy: written by benchmarks/accuracy.py -->", "<!-- end of accuracy -->"
+
+Lines = List[Dict[str, Any]]
+
+
+def show(lines: Lines, part: str, write: bool) -> None:
+    """Print the tables of all runs on a part; ``write`` puts the short one into README.md, all in docs/accuracy.md."""
+    parts = [part, *sorted({name for line in lines for name in line["figures"] if name.startswith(part + "_")})]
+    short = accuracy(lines, part)
+    whole = "\n\n".join(
+        [short, *("{}, which has no text that is in train too:\n\n{}".format(
+            other, accuracy([line for line in lines if other in line["figures"]], other)) for other in parts[1:]),
+         "Macro-F1:\n\n" + accuracy(lines, part, "macro_f1"), "Seconds of training:\n\n" + seconds(lines)])
+    print(whole)
+    if write:
+        _put(PROJECT / "README.md", short)
+        _put(PROJECT / "docs" / "accuracy.md", whole)
+
+
+def accuracy(lines: Lines, part: str, figure: str = "accuracy") -> str:
+    """A row a classifier, a column a set: the mean over the seeds in %, and the deviation where there are several."""
+    sets, rows = _in_order(lines, "set"), _in_order(lines, "row")
+    table = []
+    for row in rows:
+        cells = [_spread([100 * line["figures"][part][figure] for line in lines
+                          if (line["set"], line["row"]) == (name, row) and part in line["figures"]]) for name in sets]
+        table.append([row, *cells])
+    if figure == "accuracy" and part == "test":
+        table += [[row, *(of.get(name, "") for name in sets)] for row, of in PUBLISHED.items()]
+    return markdown_table(["%", *sets], table)
+
+
+def seconds(lines: Lines) -> str:
+    """The same for the time of training."""
+    sets = _in_order(lines, "set")
+    return markdown_table(["s", *sets], [
+        [row, *("{:.1f}".format(statistics.mean(found)) if found else "" for found in (
+            [line["seconds"] for line in lines if (line["set"], line["row"]) == (name, row)] for name in sets))]
+        for row in _in_order(lines, "row")])
+
+
+def _spread(values: Sequence[float]) -> str:
+    if len(values) < 2:
+        return "{:.1f}".format(values[0]) if values else ""
+    return "{:.1f} ± {:.1f}".format(statistics.mean(values), statistics.stdev(values))
+
+
+def _in_order(lines: Lines, key: str) -> List[str]:
+    return list(dict.fromkeys(line[key] for line in lines))
+
+
+def _put(path: Path, table: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    between = re.compile("(?<={}\n).*?(?={})".format(re.escape(BEGIN), re.escape(END)), re.S)
+    if not between.search(text):
+        raise SystemExit("{} has no lines {!r} and {!r} to put the table between".format(path, BEGIN, END))
+    path.write_text(between.sub(lambda _: "\n" + table + "\n\n", text), encoding="utf-8")
