@@ -87,7 +87,7 @@ def _longest(vocabulary: List[bytes], part: Encoded) -> int:
 
 def _room(vocabulary: List[bytes]) -> int:
     """Bytes of the wide part in a package: less than half of what a network with its embedding takes."""
-    return 2 ** 18 + 224 * len(vocabulary)
+    return 448 * 1024 + 224 * len(vocabulary)
 
 
 def _vocabulary(texts: Sequence[str], settings: Settings) -> List[bytes]:

@@ -1,0 +1,179 @@
+"""How fast our training is: beside Keras, beside PyTorch at its plainest and its best, and beside the arithmetic.
+
+    python benchmarks/train.py --data_url data/                      # cnn, rnn and rcnn, ten minutes
+    python benchmarks/train.py --data_url data/ --models cnn --examples 2000 --rounds 5
+    python benchmarks/train.py --data_url data/ --examples 1000000 --rounds 8     # whole passes: time to the best score
+
+Every other flag is one of train.py's; sizes, batch size, rate and dropout hold for all sides (ours alone drops words,
+and lets its rate fall). PyTorch takes part where ``pip install torch`` has been there.
+
+A round is one pass of each side over the same examples, drawn at random, in batches of one size; the sides take turns
+at going first. One more round, before the others, does not count for the speeds: so tracing and compiling are not
+measured, nor are reading, tokenizing and export. What a job does for every batch is timed: sorting, padding, fetching
+the loss. After each round a side is asked the dev part, untimed: "to the best" is the time of the passes until its best
+answer, the first pass included. On a busy machine all speeds move, and the ratio of two in one round less so: read the
+ratios. PyTorch's threads wait for each other; beside other work its figures say nothing.
+
+The floor is the time that the network's matrix products need at the texts' true lengths, forwards and twice that
+backwards, at the speed of a large matrix product on this machine in this run: nothing that computes them can be faster.
+The wide part is not trained by steps; it costs what is printed, once for all models of a job.
+"""
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, List, Mapping, Sequence, Tuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import tensorflow as tf
+from peers_keras import Keras
+
+from textjob import batches, data, encoding, errors, settings, training
+from textjob.encoding import Inputs
+from textjob.report import markdown_table
+from textjob.settings import Settings
+
+try:
+    import peers_torch
+except ImportError:
+    peers_torch = None  # type: ignore[assignment]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure every model of ``--models`` and print the table; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="measured of each model (default: 3)")
+    parser.add_argument("--examples", type=int, default=4000, metavar="N", help="trained on a round (default: 4000)")
+    given, flags = parser.parse_known_args(argv)
+    if min(given.rounds, given.examples) < 1:
+        parser.error("--rounds and --examples: expected at least 1")
+    job, unknown = settings.from_flags([*flags, "--train_url", "not used"])
+    if unknown:
+        parser.error("unknown: {}".format(" ".join(unknown)))
+
+    inputs, wide_seconds = _inputs(job)
+    rows = np.random.RandomState(job.seed).permutation(len(inputs.train.lengths))[:given.examples]
+    peak = _peak()
+    print("TensorFlow {}, {} cores, {:.0f} GFLOP/s; {:,} examples a round of {:.1f} tokens on average; batches of {}; "
+          "{:,} words, {} classes; the wide part took {:.1f} s\n".format(
+              tf.__version__, os.cpu_count(), peak / 1e9, len(rows), inputs.train.lengths[rows].mean(), job.batch_size,
+              len(inputs.vocabulary), len(inputs.labels), wide_seconds))
+    table = []
+    for name in job.models:
+        print("measuring {}".format(name), file=sys.stderr, flush=True)
+        sides = _sides(name, inputs, rows, job)
+        seconds, to_best = alternate([side for _, side in sides], given.rounds)
+        floor = len(rows) * peak / _operations(name, inputs.train.lengths[rows], job.model[name])
+        for i, (title, _) in enumerate(sides):
+            ratios = [taken[i] / taken[0] for taken in seconds]
+            speed = len(rows) / statistics.median(taken[i] for taken in seconds)
+            table.append([name, title, "{:,.0f}".format(speed), "{:.0f} %".format(100 * speed / floor),
+                          "{:.2f} ({:.2f}-{:.2f})".format(statistics.median(ratios), min(ratios), max(ratios)),
+                          "{:.1f} ({:.1f} %)".format(*to_best[i])])
+        table.append([name, "floor", "{:,.0f}".format(floor), "100 %", "", ""])
+        steps = statistics.median(taken[0] for taken in seconds) / len(rows) * len(inputs.train.lengths)
+        print("{}: the wide part adds {:.1f} % to {} epochs".format(
+            name, 100 * wide_seconds / (steps * training.planned_epochs(inputs.train, job)),
+            training.planned_epochs(inputs.train, job)), flush=True)
+    print("\n" + markdown_table(
+        ["model", "side", "examples/s", "of the floor", "ours is faster by", "s to the best dev accuracy"], table))
+    return 0
+
+
+class Ours:
+    """What a job runs for each batch."""
+
+    def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> None:
+        part = inputs.train
+        self._part = part._replace(**{key: getattr(part, key)[rows] for key in ("starts", "lengths", "labels")})
+        self._network = training.Network(name, inputs._replace(train=self._part), job)
+        self._inputs, self._batch_size = inputs, job.batch_size
+        self.weights = sum(int(np.prod(variable.shape)) for variable in self._network.variables.values())
+        self._rng, self._step = np.random.RandomState(job.seed), 0
+
+    def train(self) -> None:
+        """One pass."""
+        for rows in batches.epoch(self._part, self._batch_size, self._rng):
+            float(self._network.step(self._part.padded(rows), self._part.labels[rows], np.int32(self._step)))
+            self._step += 1
+
+    def dev(self) -> float:
+        """Accuracy."""
+        return float(np.mean(self._network.predict(self._inputs.dev).argmax(1) == self._inputs.dev.labels))
+
+
+def alternate(sides: Sequence[Any], rounds: int) -> Tuple[List[List[float]], List[Tuple[float, float]]]:
+    """The seconds of each side in each round but the first; of each the seconds to its best dev accuracy, and that."""
+    seconds: List[List[float]] = []
+    scores: List[List[float]] = [[] for _ in sides]
+    for number in range(rounds + 1):
+        taken = [0.0] * len(sides)
+        for i in sorted(range(len(sides)), reverse=number % 2 == 0):
+            began = time.perf_counter()
+            sides[i].train()
+            taken[i] = time.perf_counter() - began
+            scores[i].append(sides[i].dev())
+        seconds.append(taken)
+    best = [scored.index(max(scored)) for scored in scores]
+    return seconds[1:], [(sum(taken[i] for taken in seconds[:last + 1]), 100 * scores[i][last])
+                         for i, last in enumerate(best)]
+
+
+def _inputs(job: Settings) -> Tuple[Inputs, float]:
+    dataset = data.read(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
+    with tempfile.TemporaryDirectory() as scratch:
+        inputs = encoding.prepare(dataset, job, Path(scratch) / "vocabulary.txt")
+    began = time.perf_counter()
+    return encoding.with_wide_part(inputs, job), time.perf_counter() - began
+
+
+def _sides(name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> List[Tuple[str, Any]]:
+    bare = inputs._replace(wide={})
+    sides: List[Tuple[str, Any]] = [("ours", Ours(name, bare, rows, job)),
+                                    ("ours, wide part", Ours(name, inputs, rows, job)),
+                                    ("Keras fit", Keras(name, inputs, rows, job))]
+    if peers_torch is not None:
+        sides += [("PyTorch, " + way, peers_torch.Torch(name, inputs, rows, job, way))
+                  for way in peers_torch.ways(name)]
+    sizes = {title: side.weights for title, side in sides}
+    # PyTorch's LSTM has two biases where one would do.
+    if max(sizes.values()) - min(sizes.values()) > 0.01 * min(sizes.values()):
+        raise AssertionError("not the same network: {}".format(sizes))
+    return sides
+
+
+def _peak() -> float:
+    """Operations a second of a large matrix product, the best of several."""
+    x = tf.random.stateless_uniform([1536, 1536], [1, 2])
+    multiply = tf.function(lambda y: tf.matmul(y, y))
+    seconds = []
+    for _ in range(15):
+        began = time.perf_counter()
+        multiply(x).numpy()
+        seconds.append(time.perf_counter() - began)
+    return 2 * 1536 ** 3 / min(seconds)
+
+
+def _operations(name: str, lengths: np.ndarray, sizes: Mapping[str, Any]) -> float:
+    """Of a step on all these texts, each at its own length: every product once forwards, twice backwards."""
+    size = sizes["embedding"]
+    if name == "cnn":
+        forwards = sum(2.0 * np.maximum(lengths - width + 1, 1).sum() * width * size * sizes["filters"]
+                       for width in sizes["widths"])
+    else:
+        units = sizes["units"]
+        forwards = 2 * 2.0 * lengths.sum() * (size + units) * 4 * units
+        if name == "rcnn":
+            forwards += 2.0 * lengths.sum() * (2 * units + size) * sizes["hidden"]
+    return float(3 * forwards)
+
+
+if __name__ == "__main__":
+    sys.exit(errors.run(lambda: main(sys.argv[1:])))
