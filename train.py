@@ -35,6 +35,7 @@ from textjob import (
     settings,
     storage,
     training,
+    vectors,
 )
 from textjob.output import Output
 from textjob.phases import Phases
@@ -90,6 +91,11 @@ def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, o
         vocabulary_file, labels_file = Path(scratch) / "vocabulary.txt", Path(scratch) / "labels.txt"
         labels_file.write_bytes("".join(label + "\n" for label in dataset.labels).encode("utf-8"))
         inputs = encoding.prepare(dataset, job, vocabulary_file)
+        if job.vectors:
+            with storage.fetched(job.vectors) as file:
+                known = vectors.read(file, inputs.vocabulary)
+            print("{}: vectors of {:,} words of the vocabulary".format(job.vectors, len(known.words)))
+            inputs = inputs._replace(vectors=known)
         phases.end("words")
         inputs = encoding.with_wide_part(inputs, job)
         phases.end("wide part")

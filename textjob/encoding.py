@@ -1,7 +1,7 @@
 """What the models of a job train on: the vocabulary, every text as ids, the wide part's first weights."""
 import collections
 from pathlib import Path
-from typing import Callable, Counter, Dict, Iterator, List, NamedTuple, Sequence
+from typing import Callable, Counter, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,7 @@ from textjob import linear, text
 from textjob.batches import Encoded
 from textjob.data import Dataset, Examples
 from textjob.settings import Settings
+from textjob.vectors import Vectors
 
 _CHUNK = 1024
 
@@ -28,6 +29,9 @@ class Inputs(NamedTuple):
     """Texts to padded ids, int32 ``[texts, longest]``: the very function that the exported graph holds."""
     wide: Dict[str, np.ndarray]
     """The weights of the wide part (``textjob/linear.py``); empty where there is none."""
+
+    vectors: Optional[Vectors] = None
+    """Of words, trained elsewhere."""
 
     @property
     def ngrams(self) -> int:

@@ -47,6 +47,7 @@ class Settings:
     max_length: int
     vocabulary_size: int
     min_count: int
+    vectors: str
     wide: bool
     wide_ngrams: int
     epochs: int

@@ -19,9 +19,10 @@ from textjob import batches, interruption, metrics, text
 from textjob.batches import Encoded
 from textjob.checkpoints import Checkpoint, Checkpoints
 from textjob.encoding import Inputs, class_weights
-from textjob.errors import JobError
+from textjob.errors import JobError, UsageError
 from textjob.optimizer import Optimizer
 from textjob.settings import Settings
+from textjob.vectors import Vectors
 
 # tf.summary.scalar wants the package tensorboard, which today's TensorFlow no longer brings; this is what it writes.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
@@ -42,6 +43,8 @@ class Network:
     def __init__(self, name: str, inputs: Inputs, settings: Settings) -> None:
         rng = np.random.RandomState(settings.seed)
         values = MODELS[name].weights(rng, len(inputs.vocabulary) + 2, len(inputs.labels), settings.model[name])
+        if inputs.vectors is not None:
+            _begin_with(inputs.vectors, values, name)
         self.variables = {key: tf.Variable(value, name=key) for key, value in values.items()}
         self._wide = inputs.wide
         self.epochs = planned_epochs(inputs.train, settings)
@@ -100,6 +103,14 @@ class Network:
         for name, variable in self.variables.items():
             yield "weight/" + name, variable
             yield from (("slot{}/{}".format(i, name), slot) for i, slot in enumerate(self.optimizer.slots[name]))
+
+
+def _begin_with(vectors: Vectors, values: Dict[str, np.ndarray], name: str) -> None:
+    size = values["embedding"].shape[1]
+    if vectors.values.shape[1] != size:
+        raise UsageError("--vectors has {} values a word, the embedding of {} {}: give --{}_embedding {}".format(
+            vectors.values.shape[1], name, size, name, vectors.values.shape[1]))
+    values["embedding"][vectors.words + text.UNKNOWN + 1] = vectors.values
 
 
 class _Noise:

@@ -1,0 +1,64 @@
+"""Word vectors from elsewhere: read as they are written, said clearly where they do not fit."""
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import train
+from textjob import vectors
+from textjob.errors import DataError
+
+WORDS = [b"soup", b"bread", "菜".encode(), b"match"]
+
+
+def written(folder: Path, content: str, name: str = "vectors.txt") -> str:
+    path = folder / name
+    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize("content", [
+    "bread 1 2 3\n菜 4 5 6\nother 7 8 9\n",
+    "3 3\nbread 1 2 3 \n菜 4 5 6 \nother 7 8 9 \n",
+    "Bread 9 9 9\nbread 1 2 3\nBREAD 8 8 8\n菜 4 5 6\n",
+    "other 7 8 9\nof several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
+], ids=["glove", "word2vec", "cases", "blanks"])
+@pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
+def test_the_vocabularys_words_are_found(tmp_path: Path, content: str, name: str) -> None:
+    found = vectors.read(written(tmp_path, content, name), WORDS)
+    assert found.values.dtype == np.float32
+    assert dict(zip(found.words.tolist(), found.values.tolist())) == {1: [1, 2, 3], 2: [4, 5, 6]}
+
+
+def test_another_spelling_is_taken_where_there_is_none_of_the_vocabularys(tmp_path: Path) -> None:
+    assert vectors.read(written(tmp_path, "Soup 1 2\nSOUP 3 4\n"), WORDS).values.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("content, says", [
+    ("other 1 2\n", r"none of the 4 words of the vocabulary \(soup, bread, 菜, match, ...\)"),
+    ("soup 1 2\nbread 1\n", "line 2: 1 values, 2 in the lines before"), ("soup 1 x\n", "line 1: .*expected a word"),
+    ("soup 1 nan\n", "line 1: a value is no finite number"), ("", "none of the"),
+])
+def test_a_file_that_is_no_good_is_said_to_be(tmp_path: Path, content: str, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        vectors.read(written(tmp_path, content), WORDS)
+
+
+def test_a_missing_or_torn_file_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        vectors.read(str(tmp_path / "none.txt"), WORDS)
+    (tmp_path / "torn.gz").write_bytes(gzip.compress(b"soup 1 2\n" * 1000)[:-20])
+    with pytest.raises(DataError, match="cannot be read"):
+        vectors.read(str(tmp_path / "torn.gz"), WORDS)
+
+
+def test_a_job_begins_from_them_and_says_when_their_size_is_another(
+        small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, "soup 1 2 3\nmatch 4 5 6\n")
+    flags = ["--data_url", str(small_data), "--train_url", str(tmp_path / "out"), "--models", "cnn", "--epochs", "1",
+             "--min_count", "1", "--vectors", file]
+    with pytest.raises(train.errors.UsageError, match=r"3 values a word, the embedding of cnn 128.*--cnn_embedding 3"):
+        train.main(flags)
+    assert train.main([*flags, "--cnn_embedding", "3"]) == 0
+    assert "vectors of 2 words of the vocabulary" in capsys.readouterr().out
