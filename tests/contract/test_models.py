@@ -1,5 +1,6 @@
 """What every model of the table promises, whatever is inside it."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -140,3 +141,6 @@ def test_a_fourth_model_is_a_file_a_line_and_a_yaml(small_data: Path, tmp_path: 
     asked = subprocess.run([sys.executable, "infer.py", "predict", "--model", str(tmp_path / "out" / "mean"),
                             "soup and bread for dinner"], cwd=str(copy), capture_output=True, text=True, timeout=300)
     assert '"predicted_label": "food"' in asked.stdout, asked.stdout + asked.stderr
+    variables = str(tmp_path / "out" / "mean" / "model" / "variables" / "variables")
+    assert any(name.endswith("wide/table") for name, _ in tf.train.list_variables(variables))
+    assert re.search(r"^time: [\d.]+ s: start [\d.]+, data .*wide part .*training .*package ", done.stdout, re.M)
