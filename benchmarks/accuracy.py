@@ -1,12 +1,12 @@
 """How good the classifiers are, beside a linear model, fastText and what was published: set x row x seed.
 
-    python benchmarks/accuracy.py --data_url sets/ --results out/accuracy.jsonl
-    python benchmarks/accuracy.py --data_url sets/ --results out/accuracy.jsonl --sets mr,trec --seeds 1,2,3
-    python benchmarks/accuracy.py --results out/accuracy.jsonl --write  # the tables, into the documents
+    python benchmarks/accuracy.py --data_url sets/ --results mine.jsonl
+    python benchmarks/accuracy.py --data_url sets/ --results mine.jsonl --sets mr,trec --seeds 1,2,3
+    python benchmarks/accuracy.py --write                # the tables of benchmarks/results, into the documents
 
 ``sets/`` holds a folder a set, as ``train.py --data_url`` takes it; every other flag is one of train.py's. A row is a
 model of ``--models``, the same without its wide part (``cnn alone``), the wide part without a network (``wide
-alone``), the linear model or fastText. Each run is a line of ``--results``: what is there already is not run again, so
+alone``), a linear model or fastText. Each run is a line of ``--results``: what is there already is not run again, so
 that the command can be stopped and given again; runs with other settings stand there under another key.
 
 A network trains on the training part and chooses its epoch on dev. Where a set has no dev part, a tenth of train
@@ -40,9 +40,10 @@ from textjob.data.examples import Reader
 from textjob.data.folders import find_parts
 from textjob.settings import Settings
 
+RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.jsonl"
 ALONE = " alone"
 WIDE = "wide" + ALONE
-BASELINES = {"linear": baselines.linear, "fastText": baselines.fasttext}
+BASELINES = {"linear": baselines.linear, "linear on words": baselines.linear_words, "fastText": baselines.fasttext}
 
 # A network that knows no more than how frequent the classes are, so that the wide part is all there is.
 SILENT = types.SimpleNamespace(
@@ -54,7 +55,8 @@ def main(argv: Sequence[str]) -> int:
     """Run what is missing, print the tables; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    parser.add_argument("--results", required=True, metavar="FILE", help="JSON lines, a run each; added to")
+    parser.add_argument("--results", default=str(RESULTS), metavar="FILE", help="JSON lines, a run each; added to "
+                        "(default: those of the documents)")
     parser.add_argument("--sets", default="", metavar="A,B", help="folders of --data_url (default: all)")
     parser.add_argument("--seeds", default="1,2,3", metavar="N,M", help="of every row but the baselines'")
     parser.add_argument("--rows", default="", metavar="A,B", help="some rows alone, as they are called in the tables")

@@ -1,4 +1,5 @@
 """The documents say what the code does."""
+import json
 import re
 import shutil
 import subprocess
@@ -68,6 +69,17 @@ def test_the_table_of_the_platforms_variables_is_that_of_the_code() -> None:
                 ) == platform.VARIABLES
     source = (ROOT / "textjob" / "platform.py").read_text(encoding="utf-8")
     assert set(re.findall(r'environment\.get\("(\w+)"', source)) | {"data_url", "train_url"} == set(platform.VARIABLES)
+
+
+def test_the_tables_of_accuracy_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import tables
+
+    results = (ROOT / "benchmarks" / "results" / "accuracy.jsonl").read_text(encoding="utf-8").splitlines()
+    table = tables.accuracy([json.loads(line) for line in results], "test")
+    for document in ("README.md", "docs/accuracy.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        assert table in text.split(tables.BEGIN)[1].split(tables.END)[0], document
 
 
 def test_the_files_that_the_readme_draws_exist() -> None:
