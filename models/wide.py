@@ -2,7 +2,8 @@
 
 On small data a linear model over n-grams is better than a network that starts from random vectors; on most sets the sum
 of both is better than either (docs/accuracy.md). The n-grams are looked up by their hashes, and one that is not among
-those kept adds nothing. ``textjob/linear.py`` chooses and weighs them before the network is trained; training changes none of these:
+those kept adds nothing. ``textjob/linear.py`` chooses and weighs them before the network is trained; training changes
+none of these:
 
 ==================  =========  =============================  ========================================================
 weight              dtype      shape                          what
