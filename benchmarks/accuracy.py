@@ -109,8 +109,7 @@ class _Set:
 
     def _key(self, row: str, seed: int) -> str:
         """Equal for two runs that are the same: of the set, the row, the seed and all that decides the outcome."""
-        model = "wide" if row == WIDE else row.split()[0]
-        of = {} if row in BASELINES else replace(self.job, seed=seed).of_model(model)
+        of = {} if row in BASELINES else replace(self.job, seed=seed).of_model(_model_of(row))
         settled = json.dumps([self.name, row, seed, of], sort_keys=True)
         return hashlib.sha256(settled.encode("utf-8")).hexdigest()[:16]
 
@@ -154,8 +153,7 @@ class _Set:
             inputs = self._inputs
             if row.endswith(ALONE) and row != WIDE:
                 inputs = inputs._replace(wide={})
-            model = "wide" if row == WIDE else row.split()[0]
-            network, trained = training.train(model, inputs, job, Path(scratch) / "logs",
+            network, trained = training.train(_model_of(row), inputs, job, Path(scratch) / "logs",
                                               Checkpoints(Path(scratch) / "checkpoints", {}))
         figures = {}
         for name, part in self._parts().items():
@@ -166,10 +164,13 @@ class _Set:
                 "figures": figures}
 
 
+def _model_of(row: str) -> str:
+    """Its name in ``MODELS``: ``cnn`` of ``cnn`` and of ``cnn alone``."""
+    return row.split()[0]
+
+
 def _figures(true: List[str], answered: List[str]) -> Dict[str, float]:
-    names = sorted(set(true) | set(answered))
-    number = {name: i for i, name in enumerate(names)}
-    found = metrics.evaluate([number[label] for label in true], [number[label] for label in answered], names)
+    found = metrics.evaluate_names(true, answered)
     return {"rows": len(true), "accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
 
 

@@ -28,10 +28,7 @@ def evaluate(rehearsal: Rehearsal, data_url: str, label_column: str = "",
     for first in range(0, len(examples.texts), _CHUNK):
         for answer in rehearsal.classify(examples.texts[first:first + _CHUNK], top_k=1):
             predicted.append(str(answer.get("predicted_label", NO_ANSWER)))
-    names = sorted(set(examples.labels) | set(predicted))
-    number = {name: i for i, name in enumerate(names)}
-    figures = metrics.evaluate([number[label] for label in examples.labels], [number[p] for p in predicted], names)
-    return figures, reader.notes
+    return metrics.evaluate_names(examples.labels, predicted), reader.notes
 
 
 def as_text(figures: Dict[str, Any]) -> str:

@@ -25,7 +25,6 @@ _FOLDS = 5
 _HELD_OUT = 5000   # texts are enough: of much data not every fold is held out
 _FACTORS = np.geomspace(0.3, 10, 40)
 _BATCH = 1024
-_LONGEST = 8       # more than any n
 _LEVELS = 127      # of int8
 
 

@@ -30,6 +30,13 @@ def evaluate(true: Any, predicted: Any, names: List[str]) -> Dict[str, Any]:
     }
 
 
+def evaluate_names(true: Sequence[str], predicted: Sequence[str]) -> Dict[str, Any]:
+    """The same for class names; the classes are those that occur."""
+    names = sorted(set(true) | set(predicted))
+    number = {name: i for i, name in enumerate(names)}
+    return evaluate([number[name] for name in true], [number[name] for name in predicted], names)
+
+
 def interval(right: int, rows: int) -> Tuple[float, float]:
     """Where an accuracy lies with 95 % confidence, given so many right answers (Wilson 1927)."""
     if not rows:

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-import jobs
 import pytest
 from asking import GOAL, MODELS, ask, same, service_of
 from crafted import LIFECYCLE, SHIMS
@@ -22,12 +21,6 @@ from textjob import lifecycle
 GOOD = json.dumps({"text": GOAL}).encode("utf-8")
 EXAMPLES = settings(max_examples=200, deadline=None, database=None, derandomize=True,
                     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-
-
-@pytest.fixture(scope="module")
-def tiny(small_data: Path) -> Path:
-    """A whole package that nobody changes."""
-    return jobs.tiny_run(small_data) / "cnn" / "model"
 
 
 @pytest.fixture(scope="module")

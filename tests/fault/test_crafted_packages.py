@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 import crafted
-import jobs
 import pytest
 import tensorflow as tf
 from crafted import LIFECYCLE, PROJECT, SHIMS, deployed, edited, export, of_texts, without_start
@@ -27,18 +26,6 @@ from textjob import check, errors, lifecycle
 v1 = tf.compat.v1
 FLOAT = tf.float32.as_datatype_enum
 ENGINES = ["tf1.13-python3.6", "tf1.15-python3.7", "tf2.1-python3.7", "tf2.6-python3.7"]
-
-
-@pytest.fixture(scope="module")
-def tiny(small_data: Path) -> Path:
-    """A whole package that nobody changes."""
-    return jobs.tiny_run(small_data) / "cnn" / "model"
-
-
-@pytest.fixture
-def package(tiny: Path, tmp_path: Path) -> Path:
-    """A copy that a test may harm."""
-    return Path(shutil.copytree(str(tiny), str(tmp_path / "model")))
 
 
 @pytest.fixture

@@ -30,18 +30,6 @@ v1 = tf.compat.v1
 LISTED = [name for name in jobs.FILES if name != "manifest.json"]
 
 
-@pytest.fixture(scope="module")
-def tiny(small_data: Path) -> Path:
-    """A whole package that nobody changes."""
-    return jobs.tiny_run(small_data) / "cnn" / "model"
-
-
-@pytest.fixture
-def package(tiny: Path, tmp_path: Path) -> Path:
-    """A copy that a test may harm."""
-    return Path(shutil.copytree(str(tiny), str(tmp_path / "model")))
-
-
 @pytest.fixture
 def mined(package: Path) -> Path:
     """A package whose saved_model.pb is none, and is listed so: whoever opens the model before the hashes are all
