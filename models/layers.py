@@ -1,9 +1,9 @@
-"""What the classifiers share: initial values, masks, embedding, the LSTM in both directions.
+"""What the classifiers share: initial values, masks, embedding, dense layers.
 
 Everything here is a pure function of tensors and of a dict of weights, built from ops that TensorFlow 1.15
 has, so that the same lines run in the training step and in the exported graph.
 """
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict
 
 import numpy as np
 import tensorflow as tf
@@ -58,33 +58,8 @@ def mask(length: Any, columns: Any) -> Any:
     return tf.cast(tf.sequence_mask(length, columns), tf.float32)[:, :, None]
 
 
-def lstm_weights(rng: np.random.RandomState, inputs: int, units: int) -> Weights:
-    """Kernels ``[inputs + units, 4 * units]`` (gates i, c, f, o) and biases of a forward and a backward LSTM."""
-    w = {}
-    for direction in ("forward", "backward"):
-        kernel = np.concatenate([glorot(rng, inputs, 4 * units), glorot(rng, units, 4 * units)])
-        w["lstm/" + direction + "/kernel"] = kernel
-        w["lstm/" + direction + "/bias"] = np.zeros(4 * units, np.float32)
-    return w
-
-
-def bidirectional_lstm(w: Weights, x: Any, length: Any) -> Tuple[Any, Any]:
-    """Both directions' outputs in reading order: time-major ``[columns, batch, units]`` each.
-
-    ``x`` is time-major too. The backward LSTM starts at each text's own end: padding is never read before text.
-    """
-    backward = tf.reverse_sequence(x, length, seq_axis=0, batch_axis=1)
-    return (_lstm(w, "forward", x),
-            tf.reverse_sequence(_lstm(w, "backward", backward), length, seq_axis=0, batch_axis=1))
-
-
-def _lstm(w: Weights, direction: str, x: Any) -> Any:
-    # Not BlockLSTMV2: the gradient that TensorFlow 2.21 registers for it is wrong (tests/unit/test_layers.py).
-    bias = w["lstm/" + direction + "/bias"]
-    units = bias.shape[0] // 4
-    state = tf.zeros([tf.shape(x)[1], units])
-    peephole = tf.zeros([units])
-    return tf.raw_ops.BlockLSTM(
-        seq_len_max=tf.cast(tf.shape(x)[0], tf.int64), x=x, cs_prev=state, h_prev=state,
-        w=w["lstm/" + direction + "/kernel"], wci=peephole, wcf=peephole, wco=peephole, b=bias,
-        forget_bias=1.0, cell_clip=-1.0, use_peephole=False).h
+def shifted(x: Any, by: int) -> Any:
+    """Each column gets what its neighbour before (1) or after (-1) has, zeros where there is none; time-major."""
+    # Slice and pad: the gradient of x[1:] and x[:-1] is slower.
+    rest = tf.slice(x, [max(0, -by), 0, 0], tf.shape(x) - [1, 0, 0])
+    return tf.pad(rest, [[max(0, by), max(0, -by)], [0, 0], [0, 0]])

@@ -8,7 +8,7 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
-from models import layers
+from models import layers, lstm
 from models.layers import Dropout, Weights
 
 
@@ -16,7 +16,7 @@ def weights(rng: np.random.RandomState, vocabulary: int, classes: int, settings:
     """Initial values; ``settings`` is config/rcnn.yaml."""
     size, units, hidden = settings["embedding"], settings["units"], settings["hidden"]
     w = layers.embedding(rng, vocabulary, size)
-    w.update(layers.lstm_weights(rng, size, units))
+    w.update(lstm.weights(rng, size, units))
     w.update(layers.dense(rng, "hidden", units + size + units, hidden))
     w.update(layers.dense(rng, "output", hidden, classes))
     return w
@@ -26,18 +26,11 @@ def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
     """Ids ``[batch, columns]``, 0 is padding, to logits ``[batch, classes]``."""
     length = layers.lengths(ids)
     x = tf.gather(w["embedding"], tf.transpose(ids))
-    forward, backward = layers.bidirectional_lstm(w, x, length)
+    forward, backward = lstm.bidirectional(w, x, length)
     # The context of a word is what stands before and after it, without the word (equations 1 and 2).
     inside = tf.transpose(layers.mask(length, tf.shape(ids)[1]), [1, 0, 2])
-    left = _shifted(forward, 1)
-    right = _shifted(backward * inside, -1)
+    left = layers.shifted(forward, 1)
+    right = layers.shifted(backward * inside, -1)
     hidden = tf.tanh(layers.linear(w, "hidden", tf.concat([left, x, right], 2)))
     pooled = tf.reduce_max(hidden * inside - (1.0 - inside), 0)
     return layers.linear(w, "output", dropout(pooled))
-
-
-def _shifted(x: Any, by: int) -> Any:
-    """Each word gets what its neighbour before (1) or after (-1) has, zeros where there is none."""
-    # Slice and pad: the gradient of x[1:] and x[:-1] is slower.
-    rest = tf.slice(x, [max(0, -by), 0, 0], tf.shape(x) - [1, 0, 0])
-    return tf.pad(rest, [[max(0, by), max(0, -by)], [0, 0], [0, 0]])

@@ -4,14 +4,14 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
-from models import layers
+from models import layers, lstm
 from models.layers import Dropout, Weights
 
 
 def weights(rng: np.random.RandomState, vocabulary: int, classes: int, settings: Mapping[str, Any]) -> Weights:
     """Initial values; ``settings`` is config/rnn.yaml."""
     w = layers.embedding(rng, vocabulary, settings["embedding"])
-    w.update(layers.lstm_weights(rng, settings["embedding"], settings["units"]))
+    w.update(lstm.weights(rng, settings["embedding"], settings["units"]))
     w.update(layers.dense(rng, "output", 2 * settings["units"], classes))
     return w
 
@@ -20,7 +20,7 @@ def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
     """Ids ``[batch, columns]``, 0 is padding, to logits ``[batch, classes]``."""
     length = layers.lengths(ids)
     x = tf.gather(w["embedding"], tf.transpose(ids))
-    outputs = tf.concat(layers.bidirectional_lstm(w, x, length), 2)
+    outputs = tf.concat(lstm.bidirectional(w, x, length), 2)
     inside = tf.transpose(layers.mask(length, tf.shape(ids)[1]), [1, 0, 2])
     # An LSTM's outputs lie above -1: there, padding never wins.
     pooled = tf.reduce_max(outputs * inside - (1.0 - inside), 0)

@@ -1,0 +1,93 @@
+"""An LSTM in each direction (Hochreiter and Schmidhuber 1997; Graves and Schmidhuber 2005), fused by TensorFlow.
+
+Forwards it is one op, ``BlockLSTM``. That op's own gradient multiplies small matrices at every step: with the inputs'
+kernel, and once more to sum up what becomes the kernel's gradient. Here only what depends on the step before is done
+step by step (``LSTMBlockCellGrad`` and one product); the others are one large product each, after the last step.
+"""
+from typing import Any, Callable, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from models import layers
+from models.layers import Weights
+
+
+def weights(rng: np.random.RandomState, inputs: int, units: int) -> Weights:
+    """Kernels ``[inputs + units, 4 * units]`` (gates i, c, f, o) and biases of a forward and a backward LSTM."""
+    w = {}
+    for direction in ("forward", "backward"):
+        kernel = np.concatenate([layers.glorot(rng, inputs, 4 * units), layers.glorot(rng, units, 4 * units)])
+        w["lstm/" + direction + "/kernel"] = kernel
+        w["lstm/" + direction + "/bias"] = np.zeros(4 * units, np.float32)
+    return w
+
+
+def bidirectional(w: Weights, x: Any, length: Any) -> Tuple[Any, Any]:
+    """Both directions' outputs in reading order: time-major ``[columns, batch, units]`` each.
+
+    ``x`` is time-major too. The backward LSTM starts at each text's own end: padding is never read before text.
+    """
+    backward = tf.reverse_sequence(x, length, seq_axis=0, batch_axis=1)
+    return (_one_direction(w, "forward", x),
+            tf.reverse_sequence(_one_direction(w, "backward", backward), length, seq_axis=0, batch_axis=1))
+
+
+def _one_direction(w: Weights, direction: str, x: Any) -> Any:
+    kernel, bias = (tf.convert_to_tensor(w["lstm/{}/{}".format(direction, name)]) for name in ("kernel", "bias"))
+    # An exported graph is never differentiated: there stands the op alone, without what declares its gradient.
+    if tf.compat.v1.executing_eagerly_outside_functions():
+        return _trained(x, kernel, bias)
+    return _outputs(x, kernel, bias).h
+
+
+def _outputs(x: Any, kernel: Any, bias: Any) -> Any:
+    # Not BlockLSTMV2: the gradient that TensorFlow 2.21 registers for it is wrong (tests/unit/test_lstm.py).
+    state = tf.zeros([tf.shape(x)[1], bias.shape[0] // 4])
+    peephole = tf.zeros([bias.shape[0] // 4])
+    return tf.raw_ops.BlockLSTM(
+        seq_len_max=tf.cast(tf.shape(x)[0], tf.int64), x=x, cs_prev=state, h_prev=state, w=kernel,
+        wci=peephole, wcf=peephole, wco=peephole, b=bias, forget_bias=1.0, cell_clip=-1.0, use_peephole=False)
+
+
+@tf.custom_gradient
+def _trained(x: Any, kernel: Any, bias: Any) -> Tuple[Any, Callable[[Any], Tuple[Any, Any, Any]]]:
+    steps = _outputs(x, kernel, bias)
+
+    def gradients(outputs_gradient: Any) -> Tuple[Any, Any, Any]:
+        before = layers.shifted(steps.h, 1)
+        gates = _gates_gradient(steps, outputs_gradient, x, kernel, bias)
+        inputs = x.shape[2]
+        flat = tf.reshape(gates, [-1, bias.shape[0]])
+        read = tf.reshape(tf.concat([x, before], 2), [-1, kernel.shape[0]])
+        return (tf.reshape(tf.matmul(flat, kernel[:inputs], transpose_b=True), tf.shape(x)),
+                tf.matmul(read, flat, transpose_a=True), tf.reduce_sum(flat, 0))
+
+    return steps.h, gradients
+
+
+def _gates_gradient(steps: Any, outputs_gradient: Any, x: Any, kernel: Any, bias: Any) -> Any:
+    """From the last step to the first: the gradient of what goes into the gates, ``[columns, batch, 4 * units]``."""
+    columns = tf.shape(x)[0]
+    recurrent = tf.transpose(kernel[x.shape[2]:])  # once, not at every step
+    state, peephole = tf.zeros_like(steps.h[0]), tf.zeros([bias.shape[0] // 4])
+    saved = {name: getattr(steps, name) for name in ("i", "cs", "f", "o", "ci", "co")}
+    saved.update(cs_prev=layers.shifted(steps.cs, 1))
+    arrays = {name: _by_step(value) for name, value in saved.items()}
+    outputs_gradients = _by_step(outputs_gradient)
+
+    def step(t: Any, h_grad: Any, cs_grad: Any, gates: Any) -> Any:
+        # What it reads of x, h_prev and w are their shapes.
+        cell = tf.raw_ops.LSTMBlockCellGrad(
+            x=x[0], h_prev=state, w=kernel, wci=peephole, wcf=peephole, wco=peephole, b=bias, cs_grad=cs_grad,
+            h_grad=outputs_gradients.read(t) + h_grad, use_peephole=False,
+            **{name: array.read(t) for name, array in arrays.items()})
+        before = tf.ensure_shape(cell.cs_prev_grad, state.shape)  # TensorFlow does not infer it
+        return t - 1, tf.matmul(cell.dicfo, recurrent), before, gates.write(t, cell.dicfo)
+
+    gates = tf.TensorArray(tf.float32, columns, element_shape=[None, bias.shape[0]])
+    return tf.while_loop(lambda t, *_: t >= 0, step, (columns - 1, state, state, gates))[3].stack()
+
+
+def _by_step(x: Any) -> Any:
+    return tf.TensorArray(tf.float32, tf.shape(x)[0], element_shape=x.shape[1:]).unstack(x)
