@@ -101,7 +101,7 @@ class Ours:
     def train(self) -> None:
         """One pass."""
         for rows in batches.epoch(self._part, self._batch_size, self._rng):
-            float(self._network.step(self._part.padded(rows), self._part.labels[rows], np.int32(self._step)))
+            self._network.step(self._part, rows, self._step)
             self._step += 1
 
     def dev(self) -> float:

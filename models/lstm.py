@@ -28,20 +28,41 @@ def bidirectional(w: Weights, x: Any, length: Any) -> Tuple[Any, Any]:
 
     ``x`` is time-major too. The backward LSTM starts at each text's own end: padding is never read before text.
     """
-    backward = tf.reverse_sequence(x, length, seq_axis=0, batch_axis=1)
-    return (_one_direction(w, "forward", x),
-            tf.reverse_sequence(_one_direction(w, "backward", backward), length, seq_axis=0, batch_axis=1))
-
-
-def _one_direction(w: Weights, direction: str, x: Any) -> Any:
-    kernel, bias = (tf.convert_to_tensor(w["lstm/{}/{}".format(direction, name)]) for name in ("kernel", "bias"))
-    # An exported graph is never differentiated: there stands the op alone, without what declares its gradient.
+    order = _from_the_end(length, tf.shape(x)[0])
+    read, reordered = _read, _reordered
+    # An exported graph is never differentiated: there stand the ops alone, without what declares their gradients.
     if tf.compat.v1.executing_eagerly_outside_functions():
-        return _trained(x, kernel, bias)
-    return _outputs(x, kernel, bias).h
+        read, reordered = tf.custom_gradient(_read_with_gradient), tf.custom_gradient(_reordered_with_gradient)
+    return read(x, *_of(w, "forward")), reordered(read(reordered(x, order), *_of(w, "backward")), order)
 
 
-def _outputs(x: Any, kernel: Any, bias: Any) -> Any:
+def _of(w: Weights, direction: str) -> Tuple[Any, Any]:
+    return tuple(tf.convert_to_tensor(w["lstm/{}/{}".format(direction, name)]) for name in ("kernel", "bias"))
+
+
+def _from_the_end(length: Any, columns: Any) -> Any:
+    """Where each word of a reversed text stands among all words, padding in its place: int32 ``[columns * batch]``."""
+    column, batch = tf.range(columns)[:, None], tf.shape(length)[0]
+    inside = tf.cast(column < length, tf.int32)
+    column += inside * (length - 1 - 2 * column)
+    return tf.reshape(column * batch + tf.range(batch), [-1])
+
+
+def _reordered(x: Any, order: Any) -> Any:
+    # A quarter of the time of tf.reverse_sequence.
+    return tf.reshape(tf.gather(tf.reshape(x, [-1, x.shape[2]]), order), tf.shape(x))
+
+
+def _reordered_with_gradient(x: Any, order: Any) -> Tuple[Any, Callable[[Any], Tuple[Any, None]]]:
+    # Reversed twice is as it was. TensorFlow, which does not know that, would add up rows.
+    return _reordered(x, order), lambda gradient: (_reordered(gradient, order), None)
+
+
+def _read(x: Any, kernel: Any, bias: Any) -> Any:
+    return _steps(x, kernel, bias).h
+
+
+def _steps(x: Any, kernel: Any, bias: Any) -> Any:
     # Not BlockLSTMV2: the gradient that TensorFlow 2.21 registers for it is wrong (tests/unit/test_lstm.py).
     state = tf.zeros([tf.shape(x)[1], bias.shape[0] // 4])
     peephole = tf.zeros([bias.shape[0] // 4])
@@ -50,9 +71,8 @@ def _outputs(x: Any, kernel: Any, bias: Any) -> Any:
         wci=peephole, wcf=peephole, wco=peephole, b=bias, forget_bias=1.0, cell_clip=-1.0, use_peephole=False)
 
 
-@tf.custom_gradient
-def _trained(x: Any, kernel: Any, bias: Any) -> Tuple[Any, Callable[[Any], Tuple[Any, Any, Any]]]:
-    steps = _outputs(x, kernel, bias)
+def _read_with_gradient(x: Any, kernel: Any, bias: Any) -> Tuple[Any, Callable[[Any], Tuple[Any, Any, Any]]]:
+    steps = _steps(x, kernel, bias)
 
     def gradients(outputs_gradient: Any) -> Tuple[Any, Any, Any]:
         before = layers.shifted(steps.h, 1)
