@@ -45,6 +45,7 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the class
 
 def main(argv: Sequence[str], began: float = 0.0) -> int:
     """The whole way from ``--data_url`` to the packages; returns the exit code. ``began`` is when the process did."""
+    training.share_cores()
     phases = Phases(began or time.time())
     phases.end("start")
     node = platform.node(argv)

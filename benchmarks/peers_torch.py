@@ -8,6 +8,7 @@ from typing import Any, List, Mapping
 
 import numpy as np
 import torch
+import torch._dynamo  # its optimizers import it, and after TensorFlow that crashes
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 

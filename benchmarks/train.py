@@ -7,12 +7,12 @@
 Every other flag is one of train.py's; sizes, batch size, rate and dropout hold for all sides (ours alone drops words,
 and lets its rate fall). PyTorch takes part where ``pip install torch`` has been there.
 
-A round is one pass of each side over the same examples, drawn at random, in batches of one size; the sides take turns
-at going first. One more round, before the others, does not count for the speeds: so tracing and compiling are not
-measured, nor are reading, tokenizing and export. What a job does for every batch is timed: sorting, padding, fetching
-the loss. After each round a side is asked the dev part, untimed: "to the best" is the time of the passes until its best
-answer, the first pass included. On a busy machine all speeds move, and the ratio of two in one round less so: read the
-ratios. PyTorch's threads wait for each other; beside other work its figures say nothing.
+Each side has a process of its own, with the threads that it has by default. A round is one pass of each over the same
+examples, drawn at random, in batches of one size; the sides take turns at going first. One more round, before the
+others, does not count for the speeds: so tracing and compiling are not measured, nor are reading, tokenizing and
+export. What a job does for every batch is timed: sorting, padding, fetching the loss. After each round a side is asked
+the dev part, untimed: "to the best" is the time of the passes until its best answer, the first pass included. On a busy
+machine all speeds move, and the ratio of two in one round less so: read the ratios.
 
 The floor is the time that the network's matrix products need at the texts' true lengths, forwards and twice that
 backwards, at the speed of a large matrix product on this machine in this run: nothing that computes them can be faster.
@@ -30,19 +30,20 @@ from typing import Any, List, Mapping, Sequence, Tuple
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+try:
+    import peers_torch  # before TensorFlow: PyTorch 2.14 crashes after it
+except ImportError:
+    peers_torch = None  # type: ignore[assignment]
+
 import numpy as np
 import tensorflow as tf
 from peers_keras import Keras
+from sides import Side, alternate, ratios
 
 from textjob import batches, data, encoding, errors, settings, training
 from textjob.encoding import Inputs
 from textjob.report import markdown_table
 from textjob.settings import Settings
-
-try:
-    import peers_torch
-except ImportError:
-    peers_torch = None  # type: ignore[assignment]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -69,14 +70,13 @@ def main(argv: Sequence[str]) -> int:
     for name in job.models:
         print("measuring {}".format(name), file=sys.stderr, flush=True)
         sides = _sides(name, inputs, rows, job)
-        seconds, to_best = alternate([side for _, side in sides], given.rounds)
+        seconds, to_best = alternate(sides, given.rounds)
         floor = len(rows) * peak / _operations(name, inputs.train.lengths[rows], job.model[name])
-        for i, (title, _) in enumerate(sides):
-            ratios = [taken[i] / taken[0] for taken in seconds]
+        for i, side in enumerate(sides):
+            side.close()
             speed = len(rows) / statistics.median(taken[i] for taken in seconds)
-            table.append([name, title, "{:,.0f}".format(speed), "{:.0f} %".format(100 * speed / floor),
-                          "{:.2f} ({:.2f}-{:.2f})".format(statistics.median(ratios), min(ratios), max(ratios)),
-                          "{:.1f} ({:.1f} %)".format(*to_best[i])])
+            table.append([name, side.title, "{:,.0f}".format(speed), "{:.0f} %".format(100 * speed / floor),
+                          ratios(seconds, i), "{:.1f} ({:.1f} %)".format(*to_best[i])])
         table.append([name, "floor", "{:,.0f}".format(floor), "100 %", "", ""])
         steps = statistics.median(taken[0] for taken in seconds) / len(rows) * len(inputs.train.lengths)
         print("{}: the wide part adds {:.1f} % to {} epochs".format(
@@ -91,6 +91,7 @@ class Ours:
     """What a job runs for each batch."""
 
     def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> None:
+        training.share_cores()
         part = inputs.train
         self._part = part._replace(**{key: getattr(part, key)[rows] for key in ("starts", "lengths", "labels")})
         self._network = training.Network(name, inputs._replace(train=self._part), job)
@@ -109,40 +110,24 @@ class Ours:
         return float(np.mean(self._network.predict(self._inputs.dev).argmax(1) == self._inputs.dev.labels))
 
 
-def alternate(sides: Sequence[Any], rounds: int) -> Tuple[List[List[float]], List[Tuple[float, float]]]:
-    """The seconds of each side in each round but the first; of each the seconds to its best dev accuracy, and that."""
-    seconds: List[List[float]] = []
-    scores: List[List[float]] = [[] for _ in sides]
-    for number in range(rounds + 1):
-        taken = [0.0] * len(sides)
-        for i in sorted(range(len(sides)), reverse=number % 2 == 0):
-            began = time.perf_counter()
-            sides[i].train()
-            taken[i] = time.perf_counter() - began
-            scores[i].append(sides[i].dev())
-        seconds.append(taken)
-    best = [scored.index(max(scored)) for scored in scores]
-    return seconds[1:], [(sum(taken[i] for taken in seconds[:last + 1]), 100 * scores[i][last])
-                         for i, last in enumerate(best)]
-
-
 def _inputs(job: Settings) -> Tuple[Inputs, float]:
     dataset = data.read(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
     with tempfile.TemporaryDirectory() as scratch:
         inputs = encoding.prepare(dataset, job, Path(scratch) / "vocabulary.txt")
+    inputs = inputs._replace(ids=None)  # a function of a graph does not go into another process
     began = time.perf_counter()
     return encoding.with_wide_part(inputs, job), time.perf_counter() - began
 
 
-def _sides(name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> List[Tuple[str, Any]]:
-    bare = inputs._replace(wide={})
-    sides: List[Tuple[str, Any]] = [("ours", Ours(name, bare, rows, job)),
-                                    ("ours, wide part", Ours(name, inputs, rows, job)),
-                                    ("Keras fit", Keras(name, inputs, rows, job))]
+def _sides(name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> List[Side]:
+    common = rows, job
+    sides = [Side("ours", Ours, name, inputs._replace(wide={}), *common),
+             Side("ours, wide part", Ours, name, inputs, *common),
+             Side("Keras fit", Keras, name, inputs, *common)]
     if peers_torch is not None:
-        sides += [("PyTorch, " + way, peers_torch.Torch(name, inputs, rows, job, way))
+        sides += [Side("PyTorch, " + way, peers_torch.Torch, name, inputs, *common, way)
                   for way in peers_torch.ways(name)]
-    sizes = {title: side.weights for title, side in sides}
+    sizes = {side.title: side.weights for side in sides}
     # PyTorch's LSTM has two biases where one would do.
     if max(sizes.values()) - min(sizes.values()) > 0.01 * min(sizes.values()):
         raise AssertionError("not the same network: {}".format(sizes))
