@@ -80,8 +80,10 @@ def _read_with_gradient(x: Any, kernel: Any, bias: Any) -> Tuple[Any, Callable[[
         inputs = x.shape[2]
         flat = tf.reshape(gates, [-1, bias.shape[0]])
         read = tf.reshape(tf.concat([x, before], 2), [-1, kernel.shape[0]])
-        return (tf.reshape(tf.matmul(flat, kernel[:inputs], transpose_b=True), tf.shape(x)),
-                tf.matmul(read, flat, transpose_a=True), tf.reduce_sum(flat, 0))
+        inputs_gradient = tf.matmul(flat, kernel[:inputs], transpose_b=True)
+        with tf.control_dependencies([inputs_gradient]):  # first what others wait for
+            kernel_gradient, bias_gradient = tf.matmul(read, flat, transpose_a=True), tf.reduce_sum(flat, 0)
+        return tf.reshape(inputs_gradient, tf.shape(x)), kernel_gradient, bias_gradient
 
     return steps.h, gradients
 

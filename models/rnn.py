@@ -20,8 +20,7 @@ def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
     """Ids ``[batch, columns]``, 0 is padding, to logits ``[batch, classes]``."""
     length = layers.lengths(ids)
     x = tf.gather(w["embedding"], tf.transpose(ids))
-    outputs = tf.concat(lstm.bidirectional(w, x, length), 2)
     inside = tf.transpose(layers.mask(length, tf.shape(ids)[1]), [1, 0, 2])
     # An LSTM's outputs lie above -1: there, padding never wins.
-    pooled = tf.reduce_max(outputs * inside - (1.0 - inside), 0)
-    return layers.linear(w, "output", dropout(pooled))
+    pooled = [tf.reduce_max(outputs * inside - (1.0 - inside), 0) for outputs in lstm.bidirectional(w, x, length)]
+    return layers.linear(w, "output", dropout(tf.concat(pooled, 1)))
