@@ -92,18 +92,17 @@ class Ours:
 
     def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> None:
         training.share_cores()
-        part = inputs.train
-        self._part = part._replace(**{key: getattr(part, key)[rows] for key in ("starts", "lengths", "labels")})
-        self._network = training.Network(name, inputs._replace(train=self._part), job)
-        self._inputs, self._batch_size = inputs, job.batch_size
+        self._network = training.Network(name, inputs, job)
+        self._inputs, self._rows, self._batch_size = inputs, rows, job.batch_size
+        self._part = inputs.train._replace(lengths=inputs.train.lengths[rows])
         self.weights = sum(int(np.prod(variable.shape)) for variable in self._network.variables.values())
         self._rng, self._step = np.random.RandomState(job.seed), 0
 
     def train(self) -> None:
         """One pass."""
-        for rows in batches.epoch(self._part, self._batch_size, self._rng):
-            self._network.step(self._part, rows, self._step)
-            self._step += 1
+        order = [self._rows[chosen] for chosen in batches.epoch(self._part, self._batch_size, self._rng)]
+        for first in range(0, len(order), training.AT_ONCE):
+            self._step += len(self._network.run(order[first:first + training.AT_ONCE], self._step))
 
     def dev(self) -> float:
         """Accuracy."""
