@@ -31,6 +31,9 @@ def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
     inside = tf.transpose(layers.mask(length, tf.shape(ids)[1]), [1, 0, 2])
     left = layers.shifted(forward, 1)
     right = layers.shifted(backward * inside, -1)
-    hidden = tf.tanh(layers.linear(w, "hidden", tf.concat([left, x, right], 2)))
+    # One product each, not one of all three side by side: they run beside each other.
+    kernels = tf.split(w["hidden/kernel"], [forward.shape[2], x.shape[2], backward.shape[2]])
+    products = [tf.tensordot(part, kernel, 1) for part, kernel in zip((left, x, right), kernels)]
+    hidden = tf.tanh(tf.add_n(products) + w["hidden/bias"])
     pooled = tf.reduce_max(hidden * inside - (1.0 - inside), 0)
     return layers.linear(w, "output", dropout(pooled))
