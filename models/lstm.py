@@ -31,7 +31,7 @@ def bidirectional(w: Weights, x: Any, length: Any) -> Tuple[Any, Any]:
     order = _from_the_end(length, tf.shape(x)[0])
     read, reordered = _read, _reordered
     # An exported graph is never differentiated: there stand the ops alone, without what declares their gradients.
-    if tf.compat.v1.executing_eagerly_outside_functions():
+    if tf.executing_eagerly() or tf.compat.v1.get_default_graph().building_function:
         read, reordered = tf.custom_gradient(_read_with_gradient), tf.custom_gradient(_reordered_with_gradient)
     return read(x, *_of(w, "forward")), reordered(read(reordered(x, order), *_of(w, "backward")), order)
 
