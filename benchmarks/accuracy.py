@@ -64,7 +64,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--write", action="store_true", help="put the tables into README.md and docs/accuracy.md")
     given, flags = parser.parse_known_args(argv)
     results = Path(given.results)
-    if "--data_url" in " ".join(flags):
+    if any(flag.split("=")[0] == "--data_url" for flag in flags):
+        training.share_cores()
         job, unknown = settings.from_flags([*flags, "--train_url", "not used"])
         if unknown:
             parser.error("unknown: {}".format(" ".join(unknown)))

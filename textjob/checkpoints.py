@@ -88,8 +88,10 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove them all: the model is finished, or begun anew."""
-        if self.folder.exists():
+        there, parent = self.folder.exists(), self.folder.parent
+        if there:
             shutil.rmtree(str(self.folder))
-            if not list(self.folder.parent.iterdir()):
-                self.folder.parent.rmdir()
+        if parent.exists() and not list(parent.iterdir()):  # also where a kill came between the two
+            parent.rmdir()
+        if there:
             self._changed()

@@ -137,7 +137,7 @@ def state(step: int) -> Checkpoint:
 
 @pytest.fixture
 def three(tmp_path: Path) -> Checkpoints:
-    made = Checkpoints(tmp_path / "c", {"model": "x"})
+    made = Checkpoints(tmp_path / "checkpoints" / "x", {"model": "x"})
     for step in (9, 10, 100):
         made.write(step, state(step))
     return made
@@ -148,6 +148,12 @@ def test_the_last_two_are_kept_and_the_newest_is_that_of_the_highest_step(three:
     newest = three.newest()
     assert newest is not None and newest.facts == {"step": 100, "model": "x"}
     assert np.array_equal(newest.arrays["a"], np.full(1000, 100))
+
+
+def test_what_a_kill_left_of_the_folder_is_cleared_by_the_next_run(three: Checkpoints) -> None:
+    shutil.rmtree(three.folder)
+    three.clear()
+    assert not three.folder.parent.exists()
 
 
 @pytest.mark.parametrize("file", ["state.npz", "facts.json", "manifest.json"])
