@@ -2,7 +2,7 @@
 
 ::
 
-    checkpoints/<model>/ckpt-<step>/  state.npz  facts.json  manifest.json
+    checkpoints/<model>/ckpt-<number>/  state.npz  facts.json  manifest.json
 
 A checkpoint is written aside and renamed, so a kill leaves the one before. What was torn all the same (a disk, a copy
 that stopped half-way) is found by its hashes, said, and passed over.
@@ -41,15 +41,15 @@ class Checkpoints:
         self.folder = folder
         self._identity, self._changed = identity, changed
 
-    def write(self, step: int, checkpoint: Checkpoint) -> None:
-        """Write one and remove what is older than the one before.
+    def write(self, number: int, checkpoint: Checkpoint) -> None:
+        """Write one and remove what is older than the one before; ``number`` is greater than that of any other.
 
         Raises:
             DiskFullError: there is no room; the older checkpoints are as they were.
         """
         size = sum(array.nbytes for array in checkpoint.arrays.values())
         try:
-            with package.staged(self.folder / "ckpt-{}".format(step)) as aside:
+            with package.staged(self.folder / "ckpt-{}".format(number)) as aside:
                 np.savez(str(aside / STATE), **checkpoint.arrays)  # type: ignore[arg-type]
                 package.write_json(aside / FACTS, dict(checkpoint.facts, **self._identity))
                 package.write_manifest(aside)

@@ -214,8 +214,9 @@ class Run:
         # A job's log is a file: a bar would fill it with control characters.
         bar = tf.keras.utils.Progbar(len(order)) if sys.stdout.isatty() else None
         saved = time.time()
+        at_once = AT_ONCE if settings.checkpoint_seconds else 1  # 0: a checkpoint after each
         while self.batch < len(order):
-            some = order[self.batch:self.batch + AT_ONCE]
+            some = order[self.batch:self.batch + at_once]
             for rows, loss in zip(some, self.network.run(some, self.step)):
                 if not np.isfinite(loss):
                     raise JobError("the loss became {} at step {} (epoch {}, batch {}): try a smaller --learning_rate "
@@ -244,7 +245,9 @@ class Run:
         self._tick()
         arrays = {"state/" + key: value for key, value in self.network.state().items()}
         arrays.update({"best/" + key: value for key, value in self.weights.items()})
-        self.checkpoints.write(self.step, Checkpoint(arrays, {name: getattr(self, name) for name in _FACTS}))
+        facts = {name: getattr(self, name) for name in _FACTS}
+        # A number that grows at an epoch's end, too: no checkpoint is written over another.
+        self.checkpoints.write(self.step + self.epoch, Checkpoint(arrays, facts))
 
     def _restore(self) -> None:
         found = self.checkpoints.newest()

@@ -56,6 +56,16 @@ def test_one_seed_repeats_a_run_bit_for_bit_and_another_does_not(
     assert same == [True, True, False]
 
 
+@pytest.mark.parametrize("model", ["cnn", "rnn"])
+def test_how_many_steps_a_call_makes_changes_no_bit_of_the_result(
+        model: str, inputs: Inputs, small_data: Path, tmp_path: Path) -> None:
+    flags = ["--epochs", "2", "--batch_size", "16", "--checkpoint_seconds"]
+    runs = [train(model, inputs, job(small_data, *flags, seconds), tmp_path / seconds)[1]
+            for seconds in ("0", "300")]  # after each step, after eight
+    assert all(np.array_equal(runs[0].weights[key], runs[1].weights[key]) for key in runs[0].weights)
+    assert [row["loss"] for row in runs[0].history] == [row["loss"] for row in runs[1].history]
+
+
 def test_training_learns_what_a_linear_model_would(inputs: Inputs, small_data: Path, tmp_path: Path) -> None:
     _, trained = train("cnn", inputs, job(small_data, "--epochs", "20"), tmp_path)
     assert max(row["val_accuracy"] for row in trained.history) > 0.9
