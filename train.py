@@ -29,6 +29,7 @@ from textjob import (
     interruption,
     lock,
     metrics,
+    network,
     package,
     platform,
     report,
@@ -45,7 +46,7 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the class
 
 def main(argv: Sequence[str], began: float = 0.0) -> int:
     """The whole way from ``--data_url`` to the packages; returns the exit code. ``began`` is when the process did."""
-    training.share_cores()
+    network.share_cores()
     phases = Phases(began or time.time())
     phases.end("start")
     node = platform.node(argv)
@@ -104,12 +105,12 @@ def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, o
             len(inputs.vocabulary), inputs.ngrams), flush=True)
         for name in names:
             checkpoints = output.checkpoints(name)
-            network, trained = training.train(name, inputs, job, output.logs(name), checkpoints)
+            classifier, trained = training.train(name, inputs, job, output.logs(name), checkpoints)
             phases.end("training")
-            answered = network.predict(inputs.dev).argmax(1)
+            answered = classifier.predict(inputs.dev).argmax(1)
             dev = metrics.evaluate(inputs.dev.labels, answered, inputs.names)
             dev["wrong_rows"] = np.flatnonzero(answered != inputs.dev.labels).tolist()
-            test = metrics.evaluate(inputs.test.labels, network.predict(inputs.test).argmax(1), inputs.names) \
+            test = metrics.evaluate(inputs.test.labels, classifier.predict(inputs.test).argmax(1), inputs.names) \
                 if len(inputs.test.labels) else {}
             phases.end("test")
 
@@ -117,7 +118,7 @@ def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, o
             export.export(
                 saved_model, name, trained.weights, vocabulary_file, labels_file, dataset.labels, job.max_length)
             golden_texts = golden.texts(inputs.vocabulary, dataset.dev.texts[:job.golden_rows])
-            probabilities = network.probabilities(inputs.ids(golden_texts + dataset.dev.texts[:200])).numpy()
+            probabilities = classifier.probabilities(inputs.ids(golden_texts + dataset.dev.texts[:200])).numpy()
             phases.end("export")
             export.verify(saved_model, golden_texts + dataset.dev.texts[:200], probabilities, dataset.labels)
             phases.end("proof")

@@ -33,7 +33,7 @@ import tables
 import tensorflow as tf
 
 from models import MODELS
-from textjob import data, encoding, errors, metrics, settings, training
+from textjob import data, encoding, errors, metrics, network, settings, training
 from textjob.checkpoints import Checkpoints
 from textjob.data import Dataset, Examples
 from textjob.data.examples import Reader
@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
     given, flags = parser.parse_known_args(argv)
     results = Path(given.results)
     if any(flag.split("=")[0] == "--data_url" for flag in flags):
-        training.share_cores()
+        network.share_cores()
         job, unknown = settings.from_flags([*flags, "--train_url", "not used"])
         if unknown:
             parser.error("unknown: {}".format(" ".join(unknown)))
@@ -154,11 +154,11 @@ class _Set:
             inputs = self._inputs
             if row.endswith(ALONE) and row != WIDE:
                 inputs = inputs._replace(wide={})
-            network, trained = training.train(_model_of(row), inputs, job, Path(scratch) / "logs",
+            classifier, trained = training.train(_model_of(row), inputs, job, Path(scratch) / "logs",
                                               Checkpoints(Path(scratch) / "checkpoints", {}))
         figures = {}
         for name, part in self._parts().items():
-            probabilities = np.concatenate([network.probabilities(inputs.ids(part.texts[i:i + 256])).numpy()
+            probabilities = np.concatenate([classifier.probabilities(inputs.ids(part.texts[i:i + 256])).numpy()
                                             for i in range(0, len(part.texts), 256)])
             figures[name] = _figures(part.labels, [inputs.labels[i] for i in probabilities.argmax(1)])
         return {"seconds": trained.seconds, "epochs": len(trained.history), "best_epoch": trained.best_epoch,

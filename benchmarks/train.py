@@ -40,7 +40,7 @@ import tensorflow as tf
 from peers_keras import Keras
 from sides import Side, alternate, ratios
 
-from textjob import batches, data, encoding, errors, settings, training
+from textjob import batches, data, encoding, errors, network, settings, training
 from textjob.encoding import Inputs
 from textjob.report import markdown_table
 from textjob.settings import Settings
@@ -80,8 +80,8 @@ def main(argv: Sequence[str]) -> int:
         table.append([name, "floor", "{:,.0f}".format(floor), "100 %", "", ""])
         steps = statistics.median(taken[0] for taken in seconds) / len(rows) * len(inputs.train.lengths)
         print("{}: the wide part adds {:.1f} % to {} epochs".format(
-            name, 100 * wide_seconds / (steps * training.planned_epochs(inputs.train, job)),
-            training.planned_epochs(inputs.train, job)), flush=True)
+            name, 100 * wide_seconds / (steps * network.planned_epochs(inputs.train, job)),
+            network.planned_epochs(inputs.train, job)), flush=True)
     print("\n" + markdown_table(
         ["model", "side", "examples/s", "of the floor", "ours is faster by", "s to the best dev accuracy"], table))
     return 0
@@ -91,8 +91,8 @@ class Ours:
     """What a job runs for each batch."""
 
     def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> None:
-        training.share_cores()
-        self._network = training.Network(name, inputs, job)
+        network.share_cores()
+        self._network = network.Network(name, inputs, job)
         self._inputs, self._rows, self._batch_size = inputs, rows, job.batch_size
         self._part = inputs.train._replace(lengths=inputs.train.lengths[rows])
         self.weights = sum(int(np.prod(variable.shape)) for variable in self._network.variables.values())

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textjob import batches, data, training
+from textjob import batches, data, network, training
 from textjob.checkpoints import Checkpoints
 from textjob.encoding import Inputs, class_weights, prepare
 from textjob.errors import JobError
@@ -103,8 +103,8 @@ def test_label_smoothing_keeps_probabilities_from_the_ends(
 
 
 def test_small_data_gets_enough_steps(inputs: Inputs, small_data: Path) -> None:
-    assert training.planned_epochs(inputs.train, job(small_data)) == 250  # 4 batches an epoch
-    assert training.planned_epochs(inputs.train, job(small_data, "--epochs", "3")) == 3
+    assert network.planned_epochs(inputs.train, job(small_data)) == 250  # 4 batches an epoch
+    assert network.planned_epochs(inputs.train, job(small_data, "--epochs", "3")) == 3
 
 
 def test_a_loss_that_explodes_ends_the_run_and_names_the_step(
