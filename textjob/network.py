@@ -101,8 +101,8 @@ class Network:
         return answers
 
     def values(self) -> Dict[str, np.ndarray]:
-        """A copy of the weights."""
-        return dict({name: variable.numpy() for name, variable in self.variables.items()}, **self._wide)
+        """A copy of the weights that are trained."""
+        return {name: variable.numpy() for name, variable in self.variables.items()}
 
     def take_over(self, weights: Dict[str, np.ndarray]) -> None:
         """Have these weights from now on; what :meth:`values` gave."""

@@ -28,7 +28,7 @@ _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 class Trained(NamedTuple):
     """What training leaves behind."""
 
-    weights: Dict[str, np.ndarray]   # of the best epoch
+    weights: Dict[str, np.ndarray]   # of the best epoch, with those of the wide part
     history: List[Dict[str, float]]  # a row for each epoch
     best_epoch: int                  # from 1
     seconds: float                   # of the epochs, evaluation on dev included
@@ -153,7 +153,7 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints
             interruption.stop_if_asked()
     writer.close()
     run.network.take_over(run.weights)
-    return run.network, Trained(run.weights, run.history, run.best_epoch, run.seconds)
+    return run.network, Trained(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
 
 
 def _on_dev(network: Network, inputs: Inputs) -> Dict[str, float]:
