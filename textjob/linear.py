@@ -20,7 +20,7 @@ SEEN = 2
 """An n-gram seen in fewer texts of the training part is not kept."""
 
 _KINDS = ((False,), (True,), (False, True))  # plain, weighed by naive Bayes, their mean
-_MANY = 30         # classes: above, the first kind is taken (BANKING77's 77: a loss of 1.28, of the others 1.39 and 1.32)
+_MANY = 30         # classes: above, the first kind is taken (BANKING77: a loss of 1.28, of the others 1.39 and 1.32)
 _COST = 0.3        # of a wrong side of the margin; from 0.1 to 1 the best on most sets
 _TOLERANCE = 0.01  # a finer one takes longer and answers the same
 _FOLDS = 5
