@@ -20,20 +20,32 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms for the first's receipt
     server: Any
+    epoch, counted = -1, False
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
     def _handle(self) -> None:
-        self.epoch = self.server.epoch
+        self.epoch, self.counted = self.server.epoch, True
         with self.server.lock:
             self.server.under_way += 1
             self.server.most_at_once = max(self.server.most_at_once, self.server.under_way)
         try:
             self._reply()
         finally:
-            with self.server.lock:
+            self._no_longer_under_way()
+
+    def _no_longer_under_way(self) -> None:
+        with self.server.lock:
+            if self.counted and self.epoch == self.server.epoch:
                 self.server.under_way -= 1
+            self.counted = False
+
+    def send_response(self, code: int, message: Optional[str] = None) -> None:
+        """Begin the answer. A client that has read it may ask anew before this thread runs again: so a request counts
+        as under way until its answer begins, not until this thread is done with it."""
+        self._no_longer_under_way()
+        super().send_response(code, message)
 
     def _reply(self) -> None:
         parts = urlsplit(self.path)

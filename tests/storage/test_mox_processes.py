@@ -129,7 +129,10 @@ def test_a_killed_downloads_remains_are_never_copied_on(mox: Any, server: FaultS
     assert list(server.objects) == ["bucket/out/whole"]
 
 
-def test_no_more_requests_are_under_way_than_there_are_threads(mox: Any, server: FaultServer, tmp_path: Path) -> None:
+def test_no_more_requests_are_under_way_than_there_are_threads(mox: Any, server: FaultServer, tmp_path: Path,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "delay", 0.02)  # long enough that the threads wait for answers together
+    monkeypatch.setenv("MOX_FILE_TIMEOUT", "30")  # an attempt given up would still be under way beside its repetition
     for number in range(60):
         (tmp_path / str(number)).write_text(str(number))
     mox.file.copy_parallel(str(tmp_path), "obs://bucket/out", threads=5)
