@@ -24,13 +24,11 @@ def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
     """Ids ``[batch, columns]``, 0 is padding, to logits ``[batch, classes]``."""
     names = sorted(name[:-len("/kernel")] for name in w if name.startswith("convolution") and name.endswith("/kernel"))
     widths = [int(w[name + "/kernel"].shape[0]) for name in names]
-    # Every width needs one window at least: a maximum over none is NaN on older engines. And there must be a text:
-    # where TensorFlow 2.21 convolves by oneDNN, what it makes of none has a wrong shape.
-    texts = tf.shape(ids)[0]
-    ids = tf.pad(ids, [[0, tf.maximum(0, 1 - texts)], [0, tf.maximum(0, max(widths) - tf.shape(ids)[1])]])
+    # Every width needs one window at least: a maximum over none is NaN on older engines.
+    ids = tf.pad(ids, [[0, 0], [0, tf.maximum(0, max(widths) - tf.shape(ids)[1])]])
     length, x = layers.lengths(ids), tf.gather(w["embedding"], ids)
     pooled = [_pooled(w, name, width, x, length) for name, width in zip(names, widths)]
-    return layers.linear(w, "output", dropout(tf.concat(pooled, 1)))[:texts]
+    return layers.linear(w, "output", dropout(tf.concat(pooled, 1)))
 
 
 def _pooled(w: Weights, name: str, width: int, x: Any, length: Any) -> Any:

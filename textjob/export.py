@@ -27,17 +27,23 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
     """Write the SavedModel of a model of the table into ``directory``, which must not exist."""
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
-        input_x, keep_prob = placeholders()
-        ids = text.ids(input_x, text.table(str(vocabulary_file)), max_length)
+        input_x, keep_prob, texts = placeholders()
+        ids = text.ids(texts, text.table(str(vocabulary_file)), max_length)
         logits = models.logits(model, variables(session, model, weights), ids,
                                lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
-        save(session, directory, input_x, keep_prob, tf.nn.softmax(logits, name="output"), labels, labels_file)
+        save(session, directory, input_x, keep_prob, tf.nn.softmax(logits), labels, labels_file)
 
 
-def placeholders() -> Tuple[Any, Any]:
-    """The contract's inputs: ``input_x``, string ``[batch]``, and ``keep_prob``, float32 ``[]``, 1.0 when not fed."""
-    return (v1.placeholder(tf.string, [None], "input_x"),
-            v1.placeholder_with_default(np.float32(1.0), [], "keep_prob"))
+def placeholders() -> Tuple[Any, Any, Any]:
+    """The contract's inputs: ``input_x``, string ``[batch]``, and ``keep_prob``, float32 ``[]``, 1.0 when not fed.
+
+    With them the texts to answer, string ``[batch]`` or ``[1]``: a model is never asked no texts, and :func:`save` cuts
+    the answer. Where TensorFlow 2.21 convolves by oneDNN, what it makes of none has a wrong shape.
+    """
+    input_x = v1.placeholder(tf.string, [None], "input_x")
+    missing = tf.maximum(0, 1 - tf.shape(input_x)[0])
+    return (input_x, v1.placeholder_with_default(np.float32(1.0), [], "keep_prob"),
+            tf.concat([input_x, tf.fill([missing], "")], 0))
 
 
 def variables(session: Any, model: str, weights: Dict[str, np.ndarray]) -> Dict[str, Any]:
@@ -54,10 +60,12 @@ def variables(session: Any, model: str, weights: Dict[str, np.ndarray]) -> Dict[
 
 def save(session: Any, directory: Path, input_x: Any, keep_prob: Any, output: Any, labels: Sequence[str],
          labels_file: Path, initializers: Sequence[Any] = ()) -> None:
-    """Write the session's graph under the contract's signatures: ``output`` are probabilities ``[batch, classes]``.
+    """Write the session's graph under the contract's signatures.
 
+    ``output`` are probabilities of the texts that :func:`placeholders` gave, float32 ``[batch or 1, classes]``.
     ``initializers`` are ops to run once at load, beside those of the tables that were made by TensorFlow's Python.
     """
+    output = tf.identity(output[:tf.shape(input_x)[0]], name="output")
     label = tf.gather(tf.constant(list(labels)), tf.argmax(output, 1), name="label")
     # A file becomes an asset of the package by the collection's naming it; the vocabulary's table has done so.
     v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, tf.constant(str(labels_file)))

@@ -21,11 +21,8 @@ def write(directory: Path, asked: Asked, frozen: Frozen, preprocessing: Optional
     graph_def, weights = _lifted(frozen.graph_def)
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
-        input_x, keep_prob = export.placeholders()
-        texts = tf.strings.regex_replace(input_x, r"\x00", " ")
-        # A model is never asked no texts: where TensorFlow 2.21 convolves by oneDNN, its answer has a wrong shape.
-        count = tf.shape(texts)[0]
-        texts = tf.concat([texts, tf.fill([tf.maximum(0, 1 - count)], "")], 0)
+        input_x, keep_prob, texts = export.placeholders()
+        texts = tf.strings.regex_replace(texts, r"\x00", " ")
         variables = export.variables(session, "adopted", weights)
         given: Dict[str, Any] = {name + ":0": variable for name, variable in variables.items()}
         for alias, value in asked.plan.feeds.items():
@@ -41,8 +38,8 @@ def write(directory: Path, asked: Asked, frozen: Frozen, preprocessing: Optional
         fills, files = operations[:len(frozen.initializers)], operations[len(frozen.initializers):]
         for file in files:
             v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, file.outputs[0])
-        output = tf.identity(_probabilities(scores, asked, labels)[:count], name="output")
-        export.save(session, directory, input_x, keep_prob, output, labels, labels_file, fills)
+        export.save(session, directory, input_x, keep_prob, _probabilities(scores, asked, labels), labels, labels_file,
+                    fills)
 
 
 def _lifted(graph_def: Message) -> Tuple[Message, Dict[str, np.ndarray]]:
