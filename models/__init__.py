@@ -17,12 +17,8 @@ MODELS: Dict[str, ModuleType] = {
 }
 
 
-NETWORK = 0.5
-"""What a network's logits count beside those of the wide part: of 0.3 to 2 the best or nearly so on every set."""
-
-
 def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Dropout) -> Any:
     """A classifier's logits, its model's with those of the wide part where ``w`` holds one: int32 ``[batch, columns]``
     to ``[batch, classes]``."""
     own = MODELS[model].logits(w, ids, dropout)
-    return NETWORK * own + wide_part.logits(w, ids, dropout) if wide_part.orders(w) else own
+    return w[wide_part.NETWORK] * own + wide_part.logits(w, ids, dropout) if wide_part.orders(w) else own

@@ -3,7 +3,7 @@
 On small data a linear model over n-grams is better than a network that starts from random vectors; on most sets the sum
 of both is better than either (docs/accuracy.md). The n-grams are looked up by their hashes, and one that is not among
 those kept adds nothing. ``textjob/linear.py`` chooses and weighs them before the network is trained; training changes
-none of these:
+none of these but the last:
 
 ==================  =========  =============================  ========================================================
 weight              dtype      shape                          what
@@ -13,6 +13,8 @@ weight              dtype      shape                          what
                                classes + 1]``                 The last column is the n-gram's inverse document frequency
 ``wide/scale``      float32    ``[classes + 1]``              what a 1 in a column stands for
 ``wide/bias``       float32    ``[classes]``
+``wide/network``    float32    ``[]``                         what the network's logits count beside these
+                                                              (``textjob/mixture.py``)
 ==================  =========  =============================  ========================================================
 """
 from typing import Any, List, Mapping
@@ -21,7 +23,7 @@ import tensorflow as tf
 
 from models.layers import Dropout
 
-TABLE, SCALE, BIAS, _KEYS = "wide/table", "wide/scale", "wide/bias", "wide/keys"
+TABLE, SCALE, BIAS, NETWORK, _KEYS = "wide/table", "wide/scale", "wide/bias", "wide/network", "wide/keys"
 NO_NGRAM = 0
 """The hash of what is no n-gram: one that ends beyond its text, or that holds an unknown word."""
 

@@ -31,19 +31,26 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
         ids = text.ids(texts, text.table(str(vocabulary_file)), max_length)
         logits = models.logits(model, variables(session, model, weights), ids,
                                lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
-        save(session, directory, input_x, keep_prob, tf.nn.softmax(logits), labels, labels_file)
+        # Softmax comes last: by that a service knows probabilities even where it cannot ask the model at its load.
+        save(session, directory, input_x, keep_prob, tf.nn.softmax(cut(logits, input_x), name="output"), labels,
+             labels_file)
 
 
 def placeholders() -> Tuple[Any, Any, Any]:
     """The contract's inputs: ``input_x``, string ``[batch]``, and ``keep_prob``, float32 ``[]``, 1.0 when not fed.
 
-    With them the texts to answer, string ``[batch]`` or ``[1]``: a model is never asked no texts, and :func:`save` cuts
-    the answer. Where TensorFlow 2.21 convolves by oneDNN, what it makes of none has a wrong shape.
+    With them the texts to answer, string ``[batch]`` or ``[1]``: a model is never asked no texts, and :func:`cut` takes
+    the answer away. Where TensorFlow 2.21 convolves by oneDNN, what it makes of none has a wrong shape.
     """
     input_x = v1.placeholder(tf.string, [None], "input_x")
     missing = tf.maximum(0, 1 - tf.shape(input_x)[0])
     return (input_x, v1.placeholder_with_default(np.float32(1.0), [], "keep_prob"),
             tf.concat([input_x, tf.fill([missing], "")], 0))
+
+
+def cut(answers: Any, input_x: Any) -> Any:
+    """The answers, ``[batch or 1, ...]``, to what was asked: ``[batch, ...]``."""
+    return answers[:tf.shape(input_x)[0]]
 
 
 def variables(session: Any, model: str, weights: Dict[str, np.ndarray]) -> Dict[str, Any]:
@@ -60,12 +67,10 @@ def variables(session: Any, model: str, weights: Dict[str, np.ndarray]) -> Dict[
 
 def save(session: Any, directory: Path, input_x: Any, keep_prob: Any, output: Any, labels: Sequence[str],
          labels_file: Path, initializers: Sequence[Any] = ()) -> None:
-    """Write the session's graph under the contract's signatures.
+    """Write the session's graph under the contract's signatures: ``output`` are probabilities ``[batch, classes]``.
 
-    ``output`` are probabilities of the texts that :func:`placeholders` gave, float32 ``[batch or 1, classes]``.
     ``initializers`` are ops to run once at load, beside those of the tables that were made by TensorFlow's Python.
     """
-    output = tf.identity(output[:tf.shape(input_x)[0]], name="output")
     label = tf.gather(tf.constant(list(labels)), tf.argmax(output, 1), name="label")
     # A file becomes an asset of the package by the collection's naming it; the vocabulary's table has done so.
     v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, tf.constant(str(labels_file)))

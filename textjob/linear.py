@@ -14,6 +14,7 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from models import wide
+from textjob import metrics
 from textjob.batches import Encoded
 
 SEEN = 2
@@ -150,7 +151,7 @@ def _chosen(features: Any, part: Encoded, class_weights: np.ndarray, label_smoot
                   for by_bayes in {each for parts in kinds for each in parts}}
         for kind, parts in enumerate(kinds):
             scores = _mean([fitted[by_bayes] for by_bayes in parts]).scores(features[asked])
-            losses[kind] += [_loss(scores * factor, targets) for factor in _FACTORS]
+            losses[kind] += [metrics.cross_entropy(scores * factor, targets) for factor in _FACTORS]
         held_out += int(asked.sum())
         if held_out >= _HELD_OUT:
             break
@@ -162,12 +163,6 @@ def _folds(part: Encoded) -> np.ndarray:
     """A number below ``_FOLDS`` for each text, the same for equal texts: else they would be asked what was learnt."""
     return np.array([hashlib.blake2b(part.ids[start:start + length].tobytes(), digest_size=4).digest()[0] % _FOLDS
                      for start, length in zip(part.starts, part.lengths)])
-
-
-def _loss(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Summed cross entropy; ``targets`` of a text that weighs more sum up to more."""
-    logits = logits - logits.max(1, keepdims=True)
-    return float(np.sum((np.log(np.exp(logits).sum(1, keepdims=True)) - logits) * targets))
 
 
 def _weights(mark: np.ndarray, weights: np.ndarray, frequency: np.ndarray, bias: np.ndarray) -> Dict[str, np.ndarray]:

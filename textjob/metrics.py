@@ -37,6 +37,12 @@ def evaluate_names(true: Sequence[str], predicted: Sequence[str]) -> Dict[str, A
     return evaluate([number[name] for name in true], [number[name] for name in predicted], names)
 
 
+def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Summed over the rows, in nats. Both ``[rows, classes]``; the targets of a row that weighs more sum up to more."""
+    logits = logits - logits.max(1, keepdims=True)
+    return float(np.sum((np.log(np.exp(logits).sum(1, keepdims=True)) - logits) * targets))
+
+
 def interval(right: int, rows: int) -> Tuple[float, float]:
     """Where an accuracy lies with 95 % confidence, given so many right answers (Wilson 1927)."""
     if not rows:

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 import models
-from models import MODELS, layers
-from textjob import batches, text
+from models import MODELS, layers, wide
+from textjob import batches, mixture, text
 from textjob.batches import Encoded
 from textjob.encoding import Inputs, class_weights
 from textjob.errors import UsageError
@@ -40,7 +40,9 @@ class Network:
         if inputs.vectors is not None:
             _begin_with(inputs.vectors, values, name)
         self.variables = {key: tf.Variable(value, name=key) for key, value in values.items()}
-        self._wide = inputs.wide
+        self._all: Dict[str, Any] = dict(self.variables, **inputs.wide)
+        if inputs.wide:
+            self._all[wide.NETWORK] = tf.Variable(mixture.USUAL)
         self.epochs = planned_epochs(inputs.train, settings)
         steps = self.epochs * _batches(inputs.train, settings)
         self.optimizer = Optimizer(self.variables, settings.learning_rate, steps)
@@ -53,9 +55,9 @@ class Network:
         self._run = tf.function(self._steps, input_signature=[
             tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)],
             ).get_concrete_function()
-        self.probabilities = tf.function(
-            lambda ids: tf.nn.softmax(models.logits(name, dict(self.variables, **self._wide), ids, lambda x: x)),
-            input_signature=[tf.TensorSpec([None, None], tf.int32)])
+        self.probabilities = _asked(lambda ids: tf.nn.softmax(models.logits(name, self._all, ids, lambda x: x)))
+        self._own = _asked(lambda ids: self._logits(self.variables, ids, lambda x: x))
+        self._wide = _asked(lambda ids: wide.logits(self._all, ids, lambda x: x))
 
     def run(self, order: List[np.ndarray], number: int) -> np.ndarray:
         """A step on each of these batches of rows of the training part: their mean losses, float32 ``[batches]``.
@@ -95,9 +97,20 @@ class Network:
 
     def predict(self, part: Encoded) -> np.ndarray:
         """Probabilities of every text of a part: float32 ``[texts, classes]``, in the part's order."""
+        return self._over(part, self.probabilities)
+
+    def own_logits(self, part: Encoded) -> np.ndarray:
+        """The network's logits alone, in the same form."""
+        return self._over(part, self._own)
+
+    def wide_logits(self, part: Encoded) -> np.ndarray:
+        """Those of the wide part, in the same form. No step changes them."""
+        return self._over(part, self._wide)
+
+    def _over(self, part: Encoded, function: Any) -> np.ndarray:
         answers = np.zeros((len(part.lengths), len(self._class_weights)), np.float32)
         for rows in batches.in_order_of_length(part):
-            answers[rows] = self.probabilities(part.padded(rows)).numpy()
+            answers[rows] = function(part.padded(rows)).numpy()
         return answers
 
     def values(self) -> Dict[str, np.ndarray]:
@@ -105,9 +118,9 @@ class Network:
         return {name: variable.numpy() for name, variable in self.variables.items()}
 
     def take_over(self, weights: Dict[str, np.ndarray]) -> None:
-        """Have these weights from now on; what :meth:`values` gave."""
-        for name, variable in self.variables.items():
-            variable.assign(weights[name])
+        """Have these weights from now on: what :meth:`values` gave, and the network's weight beside a wide part."""
+        for name, value in weights.items():
+            self._all[name].assign(value)
 
     def state(self) -> Dict[str, np.ndarray]:
         """A copy of everything that a step changes: the weights and the optimizer's slots."""
@@ -122,6 +135,10 @@ class Network:
         for name, variable in self.variables.items():
             yield "weight/" + name, variable
             yield from (("slot{}/{}".format(i, name), slot) for i, slot in enumerate(self.optimizer.slots[name]))
+
+
+def _asked(function: Any) -> Any:
+    return tf.function(function, input_signature=[tf.TensorSpec([None, None], tf.int32)])
 
 
 def _begin_with(vectors: Vectors, values: Dict[str, np.ndarray], name: str) -> None:

@@ -11,10 +11,12 @@ from typing import Dict, List, NamedTuple, Tuple
 import numpy as np
 import tensorflow as tf
 
-from textjob import batches, interruption, metrics
+from models import wide
+from textjob import batches, interruption
 from textjob.checkpoints import Checkpoint, Checkpoints
-from textjob.encoding import Inputs
+from textjob.encoding import Inputs, class_weights
 from textjob.errors import JobError
+from textjob.mixture import Dev
 from textjob.network import Network
 from textjob.settings import Settings
 
@@ -50,6 +52,8 @@ class Run:
         self.seconds = 0.0                        # in this epoch and in all finished ones
         self.epoch_seconds = 0.0
         self._since = time.time()
+        self._dev = Dev(inputs, class_weights(inputs, settings),
+                        self.network.wide_logits(inputs.dev) if inputs.wide else None)
         self._restore()
 
     @property
@@ -89,11 +93,14 @@ class Run:
                 self.save()
                 interruption.stop_if_asked()
                 saved = time.time()
-        row = dict(_on_dev(self.network, self.inputs), epoch=self.epoch, loss=self.loss / len(part.lengths))
+        row = dict(self._dev.figures(self.network.own_logits(self.inputs.dev)), epoch=self.epoch,
+                   loss=self.loss / len(part.lengths))
         self._tick()
         self.history.append(dict(row, seconds=self.epoch_seconds))
         if self.best_epoch == self.epoch:
             self.weights = self.network.values()
+            if self.inputs.wide:
+                self.weights[wide.NETWORK] = np.float32(row["network_weight"])
         self.epoch, self.batch, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
 
     def _tick(self) -> None:
@@ -153,13 +160,6 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints
             interruption.stop_if_asked()
     writer.close()
     run.network.take_over(run.weights)
+    if inputs.wide:
+        print("{}: its network counts {:.2f} beside the wide part".format(name, float(run.weights[wide.NETWORK])))
     return run.network, Trained(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
-
-
-def _on_dev(network: Network, inputs: Inputs) -> Dict[str, float]:
-    probabilities = network.predict(inputs.dev)
-    figures = metrics.evaluate(inputs.dev.labels, probabilities.argmax(1), inputs.names)
-    known = inputs.dev.labels < len(inputs.labels)
-    right = probabilities[known, inputs.dev.labels[known]]
-    return {"val_accuracy": figures["accuracy"], "val_macro_f1": figures["macro_f1"],
-            "val_loss": float(np.mean(-np.log(np.maximum(right, 1e-12)))) if len(right) else float("inf")}

@@ -78,7 +78,7 @@ def test_an_empty_batch_has_no_rows_and_all_classes(opened: Any) -> None:
 
 
 def test_nothing_is_dropped_unless_keep_prob_says_so(opened: Any) -> None:
-    texts = ["soup and bread for dinner"] * 8
+    texts = ["soup and bread for dinner"] * 64  # of 8, none may change by so much: once in 300 runs
     plain = opened[1](texts)
     assert np.array_equal(plain, opened[1](texts, keep_prob=1.0))
     assert np.abs(opened[1](texts, keep_prob=0.3) - plain).max() > 1e-3

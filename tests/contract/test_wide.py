@@ -31,7 +31,7 @@ def both(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> List[Pat
 def test_a_setting_leaves_it_out_and_the_network_is_the_same(both: List[Path]) -> None:
     with_it, without = (weights(folder) for folder in both)
     assert {name for name in with_it if name not in without} == {
-        "wide/bias", "wide/keys1", "wide/keys2", "wide/scale", "wide/table"}
+        "wide/bias", "wide/keys1", "wide/keys2", "wide/network", "wide/scale", "wide/table"}
     assert all(np.array_equal(with_it[name], value) for name, value in without.items())
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textjob import batches, data, network, training
+from textjob import batches, data, mixture, network, training
 from textjob.checkpoints import Checkpoints
-from textjob.encoding import Inputs, class_weights, prepare
+from textjob.encoding import Inputs, class_weights, prepare, with_wide_part
 from textjob.errors import JobError
 from textjob.settings import Settings, from_flags
 
@@ -78,6 +78,17 @@ def test_the_best_epochs_weights_are_kept(inputs: Inputs, small_data: Path, tmp_
         row["val_macro_f1"], row["val_accuracy"], -row["val_loss"], row["epoch"]))
     assert trained.best_epoch == best["epoch"]
     assert np.mean(network.predict(inputs.dev).argmax(1) == inputs.dev.labels) == pytest.approx(best["val_accuracy"])
+
+
+def test_the_best_epochs_figures_are_those_of_the_network_with_the_wide_part_at_the_weight_that_is_kept(
+        inputs: Inputs, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixture, "_DOUBT", 0.0)  # 60 rows would not move it
+    settings = job(small_data, "--epochs", "3")
+    network, trained = train("cnn", with_wide_part(inputs, settings), settings, tmp_path)
+    best, found, labels = trained.history[trained.best_epoch - 1], network.predict(inputs.dev), inputs.dev.labels
+    assert np.mean(found.argmax(1) == labels) == pytest.approx(best["val_accuracy"])
+    assert -np.mean(np.log(found[np.arange(len(found)), labels])) == pytest.approx(best["val_loss"], rel=1e-5)
+    assert trained.weights["wide/network"] == np.float32(best["network_weight"]) != mixture.USUAL
 
 
 def test_patience_ends_a_run_that_no_longer_gets_better(

@@ -38,8 +38,8 @@ def write(directory: Path, asked: Asked, frozen: Frozen, preprocessing: Optional
         fills, files = operations[:len(frozen.initializers)], operations[len(frozen.initializers):]
         for file in files:
             v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, file.outputs[0])
-        export.save(session, directory, input_x, keep_prob, _probabilities(scores, asked, labels), labels, labels_file,
-                    fills)
+        output = tf.identity(export.cut(_probabilities(scores, asked, labels), input_x), name="output")
+        export.save(session, directory, input_x, keep_prob, output, labels, labels_file, fills)
 
 
 def _lifted(graph_def: Message) -> Tuple[Message, Dict[str, np.ndarray]]:
