@@ -161,5 +161,6 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints
     writer.close()
     run.network.take_over(run.weights)
     if inputs.wide:
-        print("{}: its network counts {:.2f} beside the wide part".format(name, float(run.weights[wide.NETWORK])))
+        print("{}: the network's logits count {:.2f}, the wide part's 1 (best on dev)".format(
+            name, float(run.weights[wide.NETWORK])), flush=True)
     return run.network, Trained(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
