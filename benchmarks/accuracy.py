@@ -155,7 +155,7 @@ class _Set:
             if row.endswith(ALONE) and row != WIDE:
                 inputs = inputs._replace(wide={})
             classifier, trained = training.train(_model_of(row), inputs, job, Path(scratch) / "logs",
-                                              Checkpoints(Path(scratch) / "checkpoints", {}))
+                                                 Checkpoints(Path(scratch) / "checkpoints", {}))
         figures = {}
         for name, part in self._parts().items():
             probabilities = np.concatenate([classifier.probabilities(inputs.ids(part.texts[i:i + 256])).numpy()

@@ -42,7 +42,6 @@ from sides import Side, alternate, ratios
 
 from textjob import batches, data, encoding, errors, network, settings, training
 from textjob.encoding import Inputs
-from textjob.mixture import Dev
 from textjob.report import markdown_table
 from textjob.settings import Settings
 
@@ -94,9 +93,7 @@ class Ours:
     def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> None:
         network.share_cores()
         self._network = network.Network(name, inputs, job)
-        self._inputs, self._rows, self._batch_size = inputs, rows, job.batch_size
-        self._dev = Dev(inputs, encoding.class_weights(inputs, job),
-                        self._network.wide_logits(inputs.dev) if inputs.wide else None)
+        self._rows, self._batch_size = rows, job.batch_size
         self._part = inputs.train._replace(lengths=inputs.train.lengths[rows])
         self.weights = sum(int(np.prod(variable.shape)) for variable in self._network.variables.values())
         self._rng, self._step = np.random.RandomState(job.seed), 0
@@ -109,7 +106,7 @@ class Ours:
 
     def dev(self) -> float:
         """Accuracy."""
-        return self._dev.figures(self._network.own_logits(self._inputs.dev))["val_accuracy"]
+        return self._network.on_dev()["val_accuracy"]
 
 
 def _inputs(job: Settings) -> Tuple[Inputs, float]:

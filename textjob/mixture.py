@@ -33,9 +33,9 @@ class Dev:
             weight = network_weight(own[self._known], self._wide[self._known], self._weighed)
             logits, said = np.float32(weight) * own + self._wide, {"network_weight": weight}
         found = metrics.evaluate(self._labels, logits.argmax(1), self._names)
-        loss = metrics.cross_entropy(logits[self._known], self._targets) / max(1, len(self._targets))
-        return dict(said, val_accuracy=found["accuracy"], val_macro_f1=found["macro_f1"],
-                    val_loss=loss if len(self._targets) else float("inf"))
+        rows = len(self._targets)
+        loss = metrics.cross_entropy(logits[self._known], self._targets) / rows if rows else float("inf")
+        return dict(said, val_accuracy=found["accuracy"], val_macro_f1=found["macro_f1"], val_loss=loss)
 
 
 def network_weight(own: np.ndarray, wide: np.ndarray, targets: np.ndarray) -> float:

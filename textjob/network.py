@@ -12,10 +12,11 @@ import tensorflow as tf
 
 import models
 from models import MODELS, layers, wide
-from textjob import batches, mixture, text
+from textjob import batches, text
 from textjob.batches import Encoded
 from textjob.encoding import Inputs, class_weights
 from textjob.errors import UsageError
+from textjob.mixture import USUAL, Dev
 from textjob.optimizer import Optimizer
 from textjob.settings import Settings
 from textjob.vectors import Vectors
@@ -40,9 +41,8 @@ class Network:
         if inputs.vectors is not None:
             _begin_with(inputs.vectors, values, name)
         self.variables = {key: tf.Variable(value, name=key) for key, value in values.items()}
-        self._all: Dict[str, Any] = dict(self.variables, **inputs.wide)
-        if inputs.wide:
-            self._all[wide.NETWORK] = tf.Variable(mixture.USUAL)
+        self._changing = dict(self.variables, **{wide.NETWORK: tf.Variable(USUAL)} if inputs.wide else {})
+        self._all = dict(inputs.wide, **self._changing)
         self.epochs = planned_epochs(inputs.train, settings)
         steps = self.epochs * _batches(inputs.train, settings)
         self.optimizer = Optimizer(self.variables, settings.learning_rate, steps)
@@ -57,7 +57,10 @@ class Network:
             ).get_concrete_function()
         self.probabilities = _asked(lambda ids: tf.nn.softmax(models.logits(name, self._all, ids, lambda x: x)))
         self._own = _asked(lambda ids: self._logits(self.variables, ids, lambda x: x))
-        self._wide = _asked(lambda ids: wide.logits(self._all, ids, lambda x: x))
+        # Once: no step changes what the wide part says.
+        said = self._over(inputs.dev, _asked(lambda ids: wide.logits(self._all, ids, lambda x: x))) \
+            if inputs.wide else None
+        self._dev_part, self._dev = inputs.dev, Dev(inputs, self._class_weights, said)
 
     def run(self, order: List[np.ndarray], number: int) -> np.ndarray:
         """A step on each of these batches of rows of the training part: their mean losses, float32 ``[batches]``.
@@ -99,13 +102,13 @@ class Network:
         """Probabilities of every text of a part: float32 ``[texts, classes]``, in the part's order."""
         return self._over(part, self.probabilities)
 
-    def own_logits(self, part: Encoded) -> np.ndarray:
-        """The network's logits alone, in the same form."""
-        return self._over(part, self._own)
-
-    def wide_logits(self, part: Encoded) -> np.ndarray:
-        """Those of the wide part, in the same form. No step changes them."""
-        return self._over(part, self._wide)
+    def on_dev(self) -> Dict[str, float]:
+        """The figures on the dev part, of a row of the history; beside a wide part, the network from now on counts as
+        much as is best for them."""
+        figures = self._dev.figures(self._over(self._dev_part, self._own))
+        if wide.NETWORK in self._changing:
+            self._changing[wide.NETWORK].assign(figures["network_weight"])
+        return figures
 
     def _over(self, part: Encoded, function: Any) -> np.ndarray:
         answers = np.zeros((len(part.lengths), len(self._class_weights)), np.float32)
@@ -114,13 +117,13 @@ class Network:
         return answers
 
     def values(self) -> Dict[str, np.ndarray]:
-        """A copy of the weights that are trained."""
-        return {name: variable.numpy() for name, variable in self.variables.items()}
+        """A copy of the weights that training changes: the network's, and what it counts beside a wide part."""
+        return {name: variable.numpy() for name, variable in self._changing.items()}
 
     def take_over(self, weights: Dict[str, np.ndarray]) -> None:
-        """Have these weights from now on: what :meth:`values` gave, and the network's weight beside a wide part."""
-        for name, value in weights.items():
-            self._all[name].assign(value)
+        """Have these weights from now on; what :meth:`values` gave."""
+        for name, variable in self._changing.items():
+            variable.assign(weights[name])
 
     def state(self) -> Dict[str, np.ndarray]:
         """A copy of everything that a step changes: the weights and the optimizer's slots."""

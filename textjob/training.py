@@ -14,9 +14,8 @@ import tensorflow as tf
 from models import wide
 from textjob import batches, interruption
 from textjob.checkpoints import Checkpoint, Checkpoints
-from textjob.encoding import Inputs, class_weights
+from textjob.encoding import Inputs
 from textjob.errors import JobError
-from textjob.mixture import Dev
 from textjob.network import Network
 from textjob.settings import Settings
 
@@ -52,8 +51,6 @@ class Run:
         self.seconds = 0.0                        # in this epoch and in all finished ones
         self.epoch_seconds = 0.0
         self._since = time.time()
-        self._dev = Dev(inputs, class_weights(inputs, settings),
-                        self.network.wide_logits(inputs.dev) if inputs.wide else None)
         self._restore()
 
     @property
@@ -93,14 +90,11 @@ class Run:
                 self.save()
                 interruption.stop_if_asked()
                 saved = time.time()
-        row = dict(self._dev.figures(self.network.own_logits(self.inputs.dev)), epoch=self.epoch,
-                   loss=self.loss / len(part.lengths))
+        row = dict(self.network.on_dev(), epoch=self.epoch, loss=self.loss / len(part.lengths))
         self._tick()
         self.history.append(dict(row, seconds=self.epoch_seconds))
         if self.best_epoch == self.epoch:
             self.weights = self.network.values()
-            if self.inputs.wide:
-                self.weights[wide.NETWORK] = np.float32(row["network_weight"])
         self.epoch, self.batch, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
 
     def _tick(self) -> None:

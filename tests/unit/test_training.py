@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textjob import batches, data, mixture, network, training
+from textjob import batches, data, mixture, training
 from textjob.checkpoints import Checkpoints
 from textjob.encoding import Inputs, class_weights, prepare, with_wide_part
 from textjob.errors import JobError
+from textjob.network import planned_epochs
 from textjob.settings import Settings, from_flags
 
 
@@ -114,8 +115,8 @@ def test_label_smoothing_keeps_probabilities_from_the_ends(
 
 
 def test_small_data_gets_enough_steps(inputs: Inputs, small_data: Path) -> None:
-    assert network.planned_epochs(inputs.train, job(small_data)) == 250  # 4 batches an epoch
-    assert network.planned_epochs(inputs.train, job(small_data, "--epochs", "3")) == 3
+    assert planned_epochs(inputs.train, job(small_data)) == 250  # 4 batches an epoch
+    assert planned_epochs(inputs.train, job(small_data, "--epochs", "3")) == 3
 
 
 def test_a_loss_that_explodes_ends_the_run_and_names_the_step(
