@@ -17,8 +17,12 @@ from typing import Any, Iterator, List, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 
-from textjob import adopt, batch_inference, check, errors, evaluation, package, storage
-from textjob.rehearsal import Rehearsal
+from textjob import adopt, check, errors
+from textjob.job import storage
+from textjob.packaging import package
+from textjob.serving import batch as batches
+from textjob.serving import evaluate as evaluation
+from textjob.serving.client import Rehearsal
 
 for name in ("tensorflow", "absl"):
     logging.getLogger(name).setLevel(logging.ERROR)  # they warn of the classic loader, which is meant
@@ -50,8 +54,8 @@ def batch(args: argparse.Namespace) -> int:
     if url.endswith("/") or Path(url).is_dir():
         url = url.rstrip("/") + "/" + Path(args.data_url).name + ".jsonl"
     with rehearsed(args.model) as rehearsal, storage.fetched(args.data_url) as data, storage.written(url) as output:
-        items = batch_inference.read(data, args.label_column, args.text_column)
-        before, added = batch_inference.run(rehearsal, items, Path(output))
+        items = batches.read(data, args.label_column, args.text_column)
+        before, added = batches.run(rehearsal, items, Path(output))
     print("{}: {:,} rows answered{}".format(url, added, ", {:,} were there".format(before) if before else ""))
     return 0
 

@@ -19,37 +19,26 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is impor
 import numpy as np
 
 import textjob
-from textjob import (
-    card,
-    data,
-    encoding,
-    errors,
-    export,
-    golden,
-    interruption,
-    lock,
-    metrics,
-    network,
-    package,
-    platform,
-    report,
-    settings,
-    storage,
-    training,
-    vectors,
-)
-from textjob.output import Output
-from textjob.phases import Phases
+from textjob import errors, metrics, settings
+from textjob.data.dataset import Dataset, read_dataset
+from textjob.job import interruption, lock, nodes, storage
+from textjob.job.output import Output
+from textjob.job.phases import Phases
+from textjob.packaging import export, golden, model_card, package
+from textjob.report import comparison
+from textjob.text import vectors
+from textjob.training import classifier, trainer
+from textjob.training.inputs import prepare, with_wide_part
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic export, which is there on purpose
 
 
 def main(argv: Sequence[str], began: float = 0.0) -> int:
     """The whole way from ``--data_url`` to the packages; returns the exit code. ``began`` is when the process did."""
-    network.share_cores()
+    classifier.share_cores()
     phases = Phases(began or time.time())
     phases.end("start")
-    node = platform.node(argv)
+    node = nodes.node(argv)
     if not node.trains:
         print(node.says())
         return 0
@@ -58,7 +47,7 @@ def main(argv: Sequence[str], began: float = 0.0) -> int:
         print("ignored, not settings of this job: {}".format(" ".join(ignored)))
     with lock.held(job.train_url), storage.workspace(job.train_url) as work:
         with storage.fetched(job.data_url) as data_url:
-            dataset = data.read(data_url, job.label_column, job.text_column, job.max_bad_rows)
+            dataset = read_dataset(data_url, job.label_column, job.text_column, job.max_bad_rows)
         print("\n".join(dataset.notes))
         print("{:,} training, {:,} dev and {:,} test rows, {} classes".format(
             len(dataset.train.texts), len(dataset.dev.texts), len(dataset.test.texts), len(dataset.labels)), flush=True)
@@ -68,7 +57,7 @@ def main(argv: Sequence[str], began: float = 0.0) -> int:
     return 0
 
 
-def run(job: settings.Settings, dataset: data.Dataset, output: Output, phases: Phases) -> None:
+def run(job: settings.Settings, dataset: Dataset, output: Output, phases: Phases) -> None:
     """Train what is not finished yet; compare, and publish the best."""
     finished = output.open()
     for name in finished:
@@ -80,32 +69,32 @@ def run(job: settings.Settings, dataset: data.Dataset, output: Output, phases: P
     best = output.publish_best(cards)
     output.write_metrics(cards[best])
     sizes = {name: package.size(output.package(name)) for name in cards}
-    print(report.write(output.root / "report", cards, sizes, best))
-    print(report.how_sure(cards[best]))
+    print(comparison.write(output.root / "report", cards, sizes, best))
+    print(comparison.how_sure(cards[best]))
     output.send()
     print("best: {}, copied to {}".format(best, output.place("model")))
     phases.end("report")
 
 
-def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, output: Output, phases: Phases) -> None:
+def train_all(names: List[str], job: settings.Settings, dataset: Dataset, output: Output, phases: Phases) -> None:
     """Train, export and package one model after the other."""
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file, labels_file = Path(scratch) / "vocabulary.txt", Path(scratch) / "labels.txt"
         labels_file.write_bytes("".join(label + "\n" for label in dataset.labels).encode("utf-8"))
-        inputs = encoding.prepare(dataset, job, vocabulary_file)
+        inputs = prepare(dataset, job, vocabulary_file)
         if job.vectors:
             with storage.fetched(job.vectors) as file:
                 known = vectors.read(file, inputs.vocabulary)
             print("{}: vectors of {:,} words of the vocabulary".format(job.vectors, len(known.words)))
             inputs = inputs._replace(vectors=known)
         phases.end("words")
-        inputs = encoding.with_wide_part(inputs, job)
+        inputs = with_wide_part(inputs, job)
         phases.end("wide part")
         print("{:,} words in the vocabulary, {:,} n-grams in the wide part".format(
             len(inputs.vocabulary), inputs.ngrams), flush=True)
         for name in names:
             checkpoints = output.checkpoints(name)
-            classifier, trained = training.train(name, inputs, job, output.logs(name), checkpoints)
+            classifier, trained = trainer.train(name, inputs, job, output.logs(name), checkpoints)
             phases.end("training")
             answered = classifier.predict(inputs.dev).argmax(1)
             dev = metrics.evaluate(inputs.dev.labels, answered, inputs.names)
@@ -122,9 +111,9 @@ def train_all(names: List[str], job: settings.Settings, dataset: data.Dataset, o
             phases.end("export")
             export.verify(saved_model, golden_texts + dataset.dev.texts[:200], probabilities, dataset.labels)
             phases.end("proof")
-            made = card.model_card(name, dataset, job, trained, dev, test,
-                                   card.golden_answers(golden_texts, probabilities, dataset.labels))
-            package.write(output.package(name), saved_model, made, card.config(made, job.runtime))
+            made = model_card.model_card(name, dataset, job, trained, dev, test,
+                                   model_card.golden_answers(golden_texts, probabilities, dataset.labels))
+            package.write(output.package(name), saved_model, made, model_card.config(made, job.runtime))
             output.send(name)
             checkpoints.clear()
             phases.end("package")

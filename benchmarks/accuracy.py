@@ -33,12 +33,14 @@ import tables
 import tensorflow as tf
 
 from models import MODELS
-from textjob import data, encoding, errors, metrics, network, settings, training
-from textjob.checkpoints import Checkpoints
-from textjob.data import Dataset, Examples
+from textjob import errors, metrics, settings
+from textjob.data.dataset import Dataset, Examples, read_dataset
 from textjob.data.examples import Reader
-from textjob.data.folders import find_parts
+from textjob.data.sources import find_parts
 from textjob.settings import Settings
+from textjob.training import classifier, trainer
+from textjob.training.checkpoints import Checkpoints
+from textjob.training.inputs import prepare, with_wide_part
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.jsonl"
 ALONE = " alone"
@@ -65,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     given, flags = parser.parse_known_args(argv)
     results = Path(given.results)
     if any(flag.split("=")[0] == "--data_url" for flag in flags):
-        network.share_cores()
+        classifier.share_cores()
         job, unknown = settings.from_flags([*flags, "--train_url", "not used"])
         if unknown:
             parser.error("unknown: {}".format(" ".join(unknown)))
@@ -116,7 +118,7 @@ class _Set:
 
     def dataset(self) -> Dataset:
         if self._dataset is None:
-            self._dataset = data.read(self.job.data_url, self.job.label_column, self.job.text_column,
+            self._dataset = read_dataset(self.job.data_url, self.job.label_column, self.job.text_column,
                                       self.job.max_bad_rows)
         return self._dataset
 
@@ -149,12 +151,12 @@ class _Set:
         job = replace(self.job, seed=seed)
         with tempfile.TemporaryDirectory() as scratch:
             if self._inputs is None:
-                prepared = encoding.prepare(self.dataset(), job, Path(scratch) / "vocabulary.txt")
-                self._inputs = encoding.with_wide_part(prepared, job)
+                prepared = prepare(self.dataset(), job, Path(scratch) / "vocabulary.txt")
+                self._inputs = with_wide_part(prepared, job)
             inputs = self._inputs
             if row.endswith(ALONE) and row != WIDE:
                 inputs = inputs._replace(wide={})
-            classifier, trained = training.train(_model_of(row), inputs, job, Path(scratch) / "logs",
+            classifier, trained = trainer.train(_model_of(row), inputs, job, Path(scratch) / "logs",
                                                  Checkpoints(Path(scratch) / "checkpoints", {}))
         figures = {}
         for name, part in self._parts().items():

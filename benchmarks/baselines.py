@@ -7,8 +7,8 @@ from typing import List, Sequence
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from textjob.data import Examples
-from textjob.text import SINGLE, code_points
+from textjob.data.dataset import Examples
+from textjob.text.tokenizer import SINGLE, code_points
 
 _KIND = code_points()[0]
 

@@ -16,9 +16,9 @@ from typing import List
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from textjob import golden, package
-from textjob.rehearsal import Rehearsal
-from textjob.report import markdown_table
+from textjob.packaging import golden, package
+from textjob.report.comparison import markdown_table
+from textjob.serving.client import Rehearsal
 
 ROUNDS = 50
 

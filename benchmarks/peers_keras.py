@@ -4,8 +4,8 @@ from typing import Any, Callable, Dict, Mapping
 import numpy as np
 import tensorflow as tf
 
-from textjob.encoding import Inputs
 from textjob.settings import Settings
+from textjob.training.inputs import Inputs
 
 layers = tf.keras.layers
 

@@ -12,10 +12,10 @@ import torch._dynamo  # its optimizers import it, and after TensorFlow that cras
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from textjob import batches
-from textjob.batches import Encoded
-from textjob.encoding import Inputs
 from textjob.settings import Settings
+from textjob.training import batches
+from textjob.training.batches import Encoded
+from textjob.training.inputs import Inputs
 
 
 def ways(name: str) -> List[str]:

@@ -40,10 +40,12 @@ import tensorflow as tf
 from peers_keras import Keras
 from sides import Side, alternate, ratios
 
-from textjob import batches, data, encoding, errors, network, settings, training
-from textjob.encoding import Inputs
-from textjob.report import markdown_table
+from textjob import errors, settings
+from textjob.data.dataset import read_dataset
+from textjob.report.comparison import markdown_table
 from textjob.settings import Settings
+from textjob.training import batches, classifier, trainer
+from textjob.training.inputs import Inputs, prepare, with_wide_part
 
 
 def main(argv: Sequence[str]) -> int:
@@ -80,8 +82,8 @@ def main(argv: Sequence[str]) -> int:
         table.append([name, "floor", "{:,.0f}".format(floor), "100 %", "", ""])
         steps = statistics.median(taken[0] for taken in seconds) / len(rows) * len(inputs.train.lengths)
         print("{}: the wide part adds {:.1f} % to {} epochs".format(
-            name, 100 * wide_seconds / (steps * network.planned_epochs(inputs.train, job)),
-            network.planned_epochs(inputs.train, job)), flush=True)
+            name, 100 * wide_seconds / (steps * classifier.planned_epochs(inputs.train, job)),
+            classifier.planned_epochs(inputs.train, job)), flush=True)
     print("\n" + markdown_table(
         ["model", "side", "examples/s", "of the floor", "ours is faster by", "s to the best dev accuracy"], table))
     return 0
@@ -91,8 +93,8 @@ class Ours:
     """What a job runs for each batch."""
 
     def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> None:
-        network.share_cores()
-        self._network = network.Network(name, inputs, job)
+        classifier.share_cores()
+        self._network = classifier.Network(name, inputs, job)
         self._rows, self._batch_size = rows, job.batch_size
         self._part = inputs.train._replace(lengths=inputs.train.lengths[rows])
         self.weights = sum(int(np.prod(variable.shape)) for variable in self._network.variables.values())
@@ -101,8 +103,8 @@ class Ours:
     def train(self) -> None:
         """One pass."""
         order = [self._rows[chosen] for chosen in batches.epoch(self._part, self._batch_size, self._rng)]
-        for first in range(0, len(order), training.AT_ONCE):
-            self._step += len(self._network.run(order[first:first + training.AT_ONCE], self._step))
+        for first in range(0, len(order), trainer.AT_ONCE):
+            self._step += len(self._network.run(order[first:first + trainer.AT_ONCE], self._step))
 
     def dev(self) -> float:
         """Accuracy."""
@@ -110,12 +112,12 @@ class Ours:
 
 
 def _inputs(job: Settings) -> Tuple[Inputs, float]:
-    dataset = data.read(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
+    dataset = read_dataset(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
     with tempfile.TemporaryDirectory() as scratch:
-        inputs = encoding.prepare(dataset, job, Path(scratch) / "vocabulary.txt")
+        inputs = prepare(dataset, job, Path(scratch) / "vocabulary.txt")
     inputs = inputs._replace(ids=None)  # a function of a graph does not go into another process
     began = time.perf_counter()
-    return encoding.with_wide_part(inputs, job), time.perf_counter() - began
+    return with_wide_part(inputs, job), time.perf_counter() - began
 
 
 def _sides(name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> List[Side]:

@@ -2,8 +2,8 @@
 
 On small data a linear model over n-grams is better than a network that starts from random vectors; on most sets the sum
 of both is better than either (docs/accuracy.md). The n-grams are looked up by their hashes, and one that is not among
-those kept adds nothing. ``textjob/linear.py`` chooses and weighs them before the network is trained; training changes
-none of these but the last:
+those kept adds nothing. ``textjob/training/wide_part.py`` chooses and weighs them before the network is trained;
+training changes none of these but the last:
 
 ==================  =========  =============================  ========================================================
 weight              dtype      shape                          what
@@ -14,7 +14,7 @@ weight              dtype      shape                          what
 ``wide/scale``      float32    ``[classes + 1]``              what a 1 in a column stands for
 ``wide/bias``       float32    ``[classes]``
 ``wide/network``    float32    ``[]``                         what the network's logits count beside these
-                                                              (``textjob/mixture.py``)
+                                                              (``textjob/training/dev_weight.py``)
 ==================  =========  =============================  ========================================================
 """
 from typing import Any, List, Mapping
@@ -29,7 +29,7 @@ NO_NGRAM = 0
 
 # Small enough that no product below leaves int64. Of 100,000 n-grams two or three share a hash, and then a row.
 _PRIME, _FACTOR = 2 ** 31 - 1, 1000003
-_FIRST_WORD = 2  # below: padding and the unknown word (textjob/text.py)
+_FIRST_WORD = 2  # below: padding and the unknown word (textjob/text/tokenizer.py)
 
 
 def keys(n: int) -> str:

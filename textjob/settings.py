@@ -14,8 +14,8 @@ from typing import Any, Dict, List, Sequence, Tuple
 import yaml
 
 from models import MODELS
-from textjob import platform
 from textjob.errors import UsageError, nearest
+from textjob.job import nodes
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -162,7 +162,7 @@ def _ignored(rest: Sequence[str], valid: List[str]) -> List[str]:
     """The names of unknown flags; one that nearly is a setting is an error."""
     names = sorted({word.split("=")[0] for word in rest if re.match("--?[A-Za-z_]", word)})
     for name in names:
-        hint = "" if name.lstrip("-") in platform.FLAGS else nearest(name.lstrip("-"), valid)
+        hint = "" if name.lstrip("-") in nodes.FLAGS else nearest(name.lstrip("-"), valid)
         if hint:
             raise UsageError("unknown flag {}{}".format(name, hint.replace("'", "--", 1).replace("'", "")))
     return names

@@ -76,7 +76,7 @@ def _store(endpoint: str) -> Dict[str, str]:
 def _moxing(environment: Dict[str, str]) -> Any:
     os.environ.update(environment)
     sys.path.insert(0, str(PROJECT))
-    from textjob import storage
+    from textjob.job import storage
     return storage.moxing()
 
 

@@ -1,7 +1,7 @@
-"""Write what each TensorFlow engine can load into one data file, ``textjob/fit/engine_ops.json.gz``.
+"""Write what each TensorFlow engine can load into one data file, ``textjob/engines/engine_ops.json.gz``.
 
     ENGINE/bin/python tools/engine_ops.py dump > tf2.1.json             once per engine, in its own Python
-    python tools/engine_ops.py merge textjob/fit/engine_ops.json.gz \\
+    python tools/engine_ops.py merge textjob/engines/engine_ops.json.gz \\
         tf1.15-python3.7=tf1.15.json tf2.1-python3.7=tf2.1.json ...     NAME=DUMP, oldest first
 
 It keeps to Python 3.6 grammar and to what TensorFlow 1.13 offers. The merged file holds::

@@ -12,8 +12,9 @@ from asking import PROJECT, ask, load, same
 from jobs import contents, is_complete, read_json
 
 import infer
-from textjob import errors, golden
-from textjob.lifecycle import SERVICE
+from textjob import errors
+from textjob.packaging import golden
+from textjob.serving.host import SERVICE
 
 v1 = tf.compat.v1
 
@@ -64,7 +65,7 @@ def test_an_adopted_package_is_complete_and_has_what_every_package_has(tutorial:
 
 def test_what_serving_does_not_need_stays_behind(foreign: Path, adopted: Dict[str, Path]) -> None:
     """Slots of the optimizer, ops of training and saving, other MetaGraphs."""
-    from textjob.fit.saved_graph import meta_graphs
+    from textjob.engines.saved_graph import meta_graphs
 
     (meta,) = meta_graphs(str(adopted["meta"]))
     assert not [node.op for node in meta.graph_def.node if "Adam" in node.op or "Grad" in node.op]

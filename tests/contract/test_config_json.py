@@ -12,7 +12,7 @@ from jobs import read_json
 
 from textjob.check.config_json import RUNTIMES, findings
 from textjob.check.finding import FAULT, NOTE, OK
-from textjob.fit.registry import engines
+from textjob.engines.registry import engines
 
 DATA = "apis[0].request.data"
 ROWS = DATA + ".properties.data.properties.req_data"

@@ -63,12 +63,12 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
 
 
 def test_the_table_of_the_platforms_variables_is_that_of_the_code() -> None:
-    from textjob import platform
+    from textjob.job import nodes
 
     assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", REFERENCE.split("## A job on the platform")[1], re.M)
-                ) == platform.VARIABLES
-    source = (ROOT / "textjob" / "platform.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'environment\.get\("(\w+)"', source)) | {"data_url", "train_url"} == set(platform.VARIABLES)
+                ) == nodes.VARIABLES
+    source = (ROOT / "textjob" / "nodes.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'environment\.get\("(\w+)"', source)) | {"data_url", "train_url"} == set(nodes.VARIABLES)
 
 
 def test_the_tables_of_accuracy_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import os
 
-from textjob.fit import registry as known
+from textjob.engines import registry as known
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ALL = ["tf1.13-python3.6", "tf1.15-python3.7", "tf2.1-python3.7", "tf2.6-python3.7"]

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from textjob import fit
+from textjob import engines
 from textjob.errors import PackageError
 
 ALL = ["tf1.13-python3.6", "tf1.15-python3.7", "tf2.1-python3.7", "tf2.6-python3.7"]
@@ -102,14 +102,14 @@ def of_today(here):
 
 
 def test_the_template_s_own_export_is_said_to_load_everywhere(package):
-    for loader in (fit.SESSION, fit.SERVING):
-        assert fit.engine_fit(package, loader=loader) == {name: [] for name in ALL}
-    assert {name: reasons for name, reasons in fit.engine_fit(package, loader=fit.LOAD).items() if not reasons
+    for loader in (engines.SESSION, engines.SERVING):
+        assert engines.engine_fit(package, loader=loader) == {name: [] for name in ALL}
+    assert {name: reasons for name, reasons in engines.engine_fit(package, loader=engines.LOAD).items() if not reasons
             } == {name: [] for name in ALL[2:]}
 
 
 def test_an_export_of_today_is_said_to_load_on_no_engine_and_why(of_today):
-    by_session, by_load = fit.engine_fit(of_today), fit.engine_fit(of_today, loader=fit.LOAD)
+    by_session, by_load = engines.engine_fit(of_today), engines.engine_fit(of_today, loader=engines.LOAD)
     assert "attr `debug_name` of op `VarHandleOp` is not known" in by_session["tf1.15-python3.7"]
     assert by_session["tf2.6-python3.7"] == ["op `DisableCopyOnRead` is not registered"]
     for engine in ALL[2:]:
@@ -119,23 +119,23 @@ def test_an_export_of_today_is_said_to_load_on_no_engine_and_why(of_today):
 
 def test_an_op_that_came_later_is_named_for_the_engines_before_it(here):
     lower = classic(here / "lower", lambda x: tf.strings.lower(x, encoding="utf-8"), text=True)
-    assert fit.engine_fit(lower) == {
+    assert engines.engine_fit(lower) == {
         name: ["op `StringLower` is not registered"] if name in ALL[:1] else [] for name in ALL}
 
 
 def test_attrs_at_their_default_matter_to_the_c_loader_and_not_to_python_s(here):
     written = classic(here / "unstripped", strip=False)
-    assert [name for name, reasons in fit.engine_fit(written).items() if reasons] == []
-    refused = {name for name, reasons in fit.engine_fit(written, loader=fit.SERVING).items() if reasons}
+    assert [name for name, reasons in engines.engine_fit(written).items() if reasons] == []
+    refused = {name for name, reasons in engines.engine_fit(written, loader=engines.SERVING).items() if reasons}
     assert refused and "tf2.6-python3.7" not in refused  # 2.6 ignores what it does not know
 
 
 def test_types_that_an_engine_does_not_take_are_named(here):
     half = classic(here / "half", lambda x: tf.cast(tf.nn.softmax(tf.cast(x, tf.bfloat16)), tf.float32))
-    assert fit.engine_fit(half)["tf1.13-python3.6"] == ["op `Softmax` has no CPU kernel for T=bfloat16"]
+    assert engines.engine_fit(half)["tf1.13-python3.6"] == ["op `Softmax` has no CPU kernel for T=bfloat16"]
     kind = tf.dtypes.experimental.float8_e5m2
     eight = classic(here / "eight", lambda x: tf.cast(tf.cast(x, kind), tf.float32))
-    assert all("float8_e5m2 is not known" in reasons[0] for reasons in fit.engine_fit(eight).values())
+    assert all("float8_e5m2 is not known" in reasons[0] for reasons in engines.engine_fit(eight).values())
 
 
 def test_a_function_that_no_signature_calls_concerns_tf_saved_model_load_alone(package, here):
@@ -144,8 +144,8 @@ def test_a_function_that_no_signature_calls_concerns_tf_saved_model_load_alone(p
         made.signature.name = "unused"
         made.node_def.add(name="n", op="OpOfTomorrow")
     model = edited(package, unused, here / "unused")
-    assert fit.engine_fit(model) == {name: [] for name in ALL}
-    by_load = fit.engine_fit(model, loader=fit.LOAD)
+    assert engines.engine_fit(model) == {name: [] for name in ALL}
+    by_load = engines.engine_fit(model, loader=engines.LOAD)
     assert by_load["tf2.1-python3.7"] == ["op `OpOfTomorrow` is not registered"]
 
 
@@ -153,7 +153,7 @@ def test_a_graph_that_asks_for_a_newer_tensorflow_is_said_not_to_load(package, h
     def ask(meta):
         meta.graph_def.versions.min_consumer = 200
     model = edited(package, ask, here / "newer")
-    assert [name for name, reasons in fit.engine_fit(model).items() if not reasons] == ["tf2.6-python3.7"]
+    assert [name for name, reasons in engines.engine_fit(model).items() if not reasons] == ["tf2.6-python3.7"]
 
 
 def test_only_the_meta_graph_that_is_asked_for_counts(package, here):
@@ -169,10 +169,10 @@ def test_only_the_meta_graph_that_is_asked_for_counts(package, here):
     second.graph_def.node.add(name="n", op="OpOfTomorrow")
     with open(path, "wb") as target:
         target.write(both.SerializeToString())
-    assert all(fit.engine_fit(model).values())
-    assert not any(fit.engine_fit(model, ["serve"]).values())
+    assert all(engines.engine_fit(model).values())
+    assert not any(engines.engine_fit(model, ["serve"]).values())
     with pytest.raises(PackageError, match=r"no MetaGraph tagged .'gpu'.; there are .*serve.*train"):
-        fit.engine_fit(model, ["gpu"])
+        engines.engine_fit(model, ["gpu"])
 
 
 @pytest.mark.parametrize("content", [None, b"no protocol buffer"])
@@ -180,15 +180,15 @@ def test_what_is_no_saved_model_is_an_error_with_a_sentence(content, tmp_path):
     if content:
         (tmp_path / "saved_model.pb").write_bytes(content)
     with pytest.raises(PackageError, match="is not a readable saved_model"):
-        fit.engine_fit(str(tmp_path))
+        engines.engine_fit(str(tmp_path))
 
 
 # ---- ops that do harm
 
 def test_what_classifiers_consist_of_is_not_called_dangerous(package, of_today, here):
-    assert fit.dangerous_ops(package) == []
-    assert fit.dangerous_ops(of_today) == []
-    assert fit.dangerous_ops(with_table(here / "table")) == []
+    assert engines.dangerous_ops(package) == []
+    assert engines.dangerous_ops(of_today) == []
+    assert engines.dangerous_ops(with_table(here / "table")) == []
 
 
 def written(x):
@@ -214,12 +214,12 @@ def printed(x):
                                         dtypes=[tf.float32])[0], "`RestoreV2` reads files"),
 ])
 def test_an_op_that_does_harm_is_named_with_its_node(body, said, tmp_path):
-    found = fit.dangerous_ops(classic(tmp_path / "model", body))
+    found = engines.dangerous_ops(classic(tmp_path / "model", body))
     assert len(found) == 1 and "op " + said in found[0] and "(node `" in found[0]
 
 
 def test_it_is_found_inside_functions(tmp_path):
-    found = fit.dangerous_ops(today(tmp_path / "model", lambda self, x: x + tf.cast(
+    found = engines.dangerous_ops(today(tmp_path / "model", lambda self, x: x + tf.cast(
         tf.strings.length(tf.io.read_file("secret")), tf.float32)))
     assert len(found) == 1 and "`ReadFile` reads files" in found[0] and "__inference_serve" in found[0]
 
@@ -227,5 +227,5 @@ def test_it_is_found_inside_functions(tmp_path):
 def test_a_table_from_a_file_that_is_no_asset_is_named(package, tmp_path):
     def forget(meta):
         del meta.collection_def["saved_model_assets"]
-    found = fit.dangerous_ops(edited(package, forget, tmp_path / "model"))
+    found = engines.dangerous_ops(edited(package, forget, tmp_path / "model"))
     assert len(found) == 1 and "`InitializeTableFromTextFileV2` reads files that are no assets" in found[0]

@@ -12,7 +12,7 @@ from asking import PROJECT, ask, code, load
 import infer
 from textjob import check
 from textjob.check import graph
-from textjob.lifecycle import SERVICE
+from textjob.serving.host import SERVICE
 
 SERVED = ["drop_rate", "ids_any", "ids_fixed", "keras_archive", "keras_export", "keras_saved", "keras_text",
           "label_only", "logits", "module", "module_defaults", "one_column", "outside", "sigmoid_many", "tutorial",

@@ -10,7 +10,7 @@ from asking import SOUP
 
 import infer
 from textjob.errors import PackageError, RefusedError
-from textjob.rehearsal import Rehearsal
+from textjob.serving.client import Rehearsal
 
 
 @pytest.fixture(scope="module")

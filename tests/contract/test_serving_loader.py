@@ -11,7 +11,7 @@ from asking import MODELS, PROJECT, TEXTS, ask, load, service_of
 from tensorflow.core.protobuf import saved_model_pb2
 
 import customize_service as repository_service
-from textjob import golden
+from textjob.packaging import golden
 
 ADOPTED = sorted(adoption.ARGUMENTS)
 FOREIGN = {  # SavedModels that a Session asks as they are → their service.json

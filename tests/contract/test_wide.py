@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import train
-from textjob import package
+from textjob.packaging import package
 
 
 def weights(folder: Path) -> Dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import adoption
 import foreign_table
 import pytest
 
-from textjob.fit.registry import engines
+from textjob.engines.registry import engines
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES_DIR = Path(os.environ.get("ENGINES_DIR", ".engines")).resolve()
@@ -58,7 +58,7 @@ def written(foreign: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str
 @pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A request of texts that take every branch."""
-    from textjob import golden
+    from textjob.packaging import golden
 
     known = ["soup and bread for dinner", "the team won the match 比赛", "体育 新闻 stadium", "x" * 1_000_000]
     path = tmp_path_factory.mktemp("request") / "texts.json"

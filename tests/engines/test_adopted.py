@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import CLOSE, ENGINES, EVERYONE, FIT_NAMES, ROOT, installed, python_of
 
-from textjob import fit
+from textjob import engines
 from textjob.errors import PackageError
 
 OF_OLD = [  # models of old engines that are adopted by today's TensorFlow
@@ -119,13 +119,13 @@ def test_an_adopted_model_gives_its_sources_answers_on_every_engine_by_every_way
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("loader", [fit.SESSION, fit.LOAD, fit.SERVING])
+@pytest.mark.parametrize("loader", [engines.SESSION, engines.LOAD, engines.SERVING])
 def test_check_says_of_every_adopted_package_that_every_engine_loads_it(
         loader: str, adoptions: List[Package]) -> None:
-    able = [engine for engine in ENGINES if (loader, engine) != (fit.LOAD, "tf1.15.5")]
+    able = [engine for engine in ENGINES if (loader, engine) != (engines.LOAD, "tf1.15.5")]
     minded = []
     for package in adoptions:
-        told = fit.engine_fit(package.folder, loader=loader)
+        told = engines.engine_fit(package.folder, loader=loader)
         minded.extend((package.kind, package.adopter, engine, told[FIT_NAMES[engine]]) for engine in able
                       if told[FIT_NAMES[engine]])
     assert not minded

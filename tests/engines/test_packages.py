@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from conftest import ENGINES, compare
 
-from textjob import text
+from textjob.text.tokenizer import tokens as split_into_tokens
 
 v1 = tf.compat.v1
 
@@ -31,7 +31,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         input_x = v1.placeholder(tf.string, [None])
-        tokens, splits = text.tokens(input_x, 50)
+        tokens, splits = split_into_tokens(input_x, 50)
         info = v1.saved_model.build_tensor_info
         signature = v1.saved_model.build_signature_def(
             {"input_x": info(input_x)}, {"tokens": info(tokens), "splits": info(splits)}, "tensorflow/serving/predict")

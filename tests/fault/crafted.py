@@ -9,8 +9,8 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from textjob import package
-from textjob.rehearsal import SHIMS
+from textjob.packaging import package
+from textjob.serving.client import SHIMS
 
 __all__ = ["SHIMS"]
 

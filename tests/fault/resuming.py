@@ -17,7 +17,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import train  # TensorFlow with it; nothing runs in it before the fork
-from textjob import errors, interruption
+from textjob import errors
+from textjob.job import interruption
 
 OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "os.scandir"}
 

@@ -16,7 +16,7 @@ from crafted import LIFECYCLE, SHIMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from textjob import lifecycle
+from textjob.serving import host
 
 GOOD = json.dumps({"text": GOAL}).encode("utf-8")
 EXAMPLES = settings(max_examples=200, deadline=None, database=None, derandomize=True,
@@ -24,8 +24,8 @@ EXAMPLES = settings(max_examples=200, deadline=None, database=None, derandomize=
 
 
 @pytest.fixture(scope="module")
-def server(tiny: Path) -> lifecycle.Server:
-    return lifecycle.Server(str(tiny), str(SHIMS))
+def server(tiny: Path) -> host.Server:
+    return host.Server(str(tiny), str(SHIMS))
 
 
 def is_client_error(status: int, reply: Any) -> bool:
@@ -75,7 +75,7 @@ BAD: Dict[str, bytes] = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_body_that_is_no_request_is_a_client_error_within_50_ms_and_the_next_is_answered(
-        server: lifecycle.Server, case: str) -> None:
+        server: host.Server, case: str) -> None:
     before, seconds = server.post(GOOD), []
     for _ in range(3):
         began = time.monotonic()
@@ -86,20 +86,20 @@ def test_a_body_that_is_no_request_is_a_client_error_within_50_ms_and_the_next_i
     assert server.post(GOOD) == before and before[0] == 200
 
 
-def test_every_cut_of_a_body_is_a_client_error(server: lifecycle.Server) -> None:
+def test_every_cut_of_a_body_is_a_client_error(server: host.Server) -> None:
     body = json.dumps({"data": {"req_data": [{"text": "goal 好吃"}, "x"]}, "top_k": 2, "meta": {"a": [1, None]}},
                       ensure_ascii=False).encode("utf-8")
     assert server.post(body)[0] == 200
     assert [server.post(body[:size])[0] for size in range(len(body))] == [400] * len(body)
 
 
-def test_of_duplicate_keys_the_last_counts(server: lifecycle.Server) -> None:
+def test_of_duplicate_keys_the_last_counts(server: host.Server) -> None:
     assert server.post(b'{"text": 5, "text": "goal team score"}') == server.post(GOOD)
     assert server.post(b'{"text": "soup", "top_k": "x", "text": "goal team score", "top_k": 5}') == server.post(GOOD)
 
 
 @pytest.mark.parametrize("template", [b'{"text": 5, "meta": %s}', b'{"text": "goal", "note": %s}', b'{"text": %s}'])
-def test_no_depth_of_nesting_gets_through_to_an_exception(server: lifecycle.Server, template: bytes) -> None:
+def test_no_depth_of_nesting_gets_through_to_an_exception(server: host.Server, template: bytes) -> None:
     for depth in [*range(1, 1100), 2000, 5000, 100_000]:
         status, reply = server.post(template % nested(depth))
         assert reply.get("erno") in (None, "MR.0101"), (depth, status, reply)
@@ -126,7 +126,7 @@ def spoilt(draw: Any) -> bytes:
 @EXAMPLES
 @given(body=st.binary(max_size=60) | spoilt() | anything.map(lambda value: json.dumps(value).encode()))
 def test_whatever_bytes_are_sent_the_reply_is_an_answer_or_a_client_error_in_valid_json(
-        server: lifecycle.Server, body: bytes) -> None:
+        server: host.Server, body: bytes) -> None:
     status, reply = server.post(body)
     assert status == 200 or (status, reply["erno"]) == (400, "MR.0101"), (status, reply)
     json.dumps(reply, ensure_ascii=False, allow_nan=False).encode("utf-8")
@@ -203,7 +203,7 @@ def megabytes(field):
 texts = {"empty": "", "blanks": "  \\t\\n", "one letter": "g", "a million words": "goal " * 10 ** 6,
          "a word of 10 MB": "g" * 10 ** 7, "10 MB of Chinese": chr(0x597d) * (10 ** 7 // 3)}
 for package in sys.argv[3:]:
-    server = lifecycle.Server(package, sys.argv[2])
+    server = host.Server(package, sys.argv[2])
     server.post(b'{"text": "goal"}')
     for name, text in texts.items():
         body = json.dumps({"text": text}, ensure_ascii=False).encode("utf-8")

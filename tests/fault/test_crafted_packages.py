@@ -21,7 +21,8 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 import customize_service as service
 import infer
-from textjob import check, errors, lifecycle
+from textjob import check, errors
+from textjob.serving import host
 
 v1 = tf.compat.v1
 FLOAT = tf.float32.as_datatype_enum
@@ -401,12 +402,12 @@ spec.loader.exec_module(lifecycle)
 sys.dont_write_bytecode = True
 package, shims, user = sys.argv[2], sys.argv[3], int(sys.argv[4])
 if user:
-    lifecycle.Server(package, shims)  # imports all there is, since nobody may not read root's Python
+    host.Server(package, shims)  # imports all there is, since nobody may not read root's Python
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)
 assert not os.access(package, os.W_OK) and not os.access(os.path.join(package, "variables"), os.W_OK)
-print(json.dumps(lifecycle.Server(package, shims).post(b'{"text": "goal team score"}')))
+print(json.dumps(host.Server(package, shims).post(b'{"text": "goal team score"}')))
 """
 
 
@@ -421,7 +422,7 @@ def test_a_read_only_package_of_another_user_in_a_path_with_blanks_and_chinese_i
             command = [sys.executable, "-W", "ignore", "-c", AS_NOBODY, *map(str, (LIFECYCLE, package, SHIMS, user))]
             done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=os.path.sep)
         assert done.returncode == 0, done.stderr[-2000:]
-        here = list(lifecycle.Server(str(tiny), str(SHIMS)).post(b'{"text": "goal team score"}'))
+        here = list(host.Server(str(tiny), str(SHIMS)).post(b'{"text": "goal team score"}'))
         assert json.loads(done.stdout.splitlines()[-1]) == here and here[0] == 200
     finally:
         for path in [top / "model", *(top / "model").rglob("*")]:
@@ -448,7 +449,7 @@ def test_a_package_is_served_where_nothing_of_this_project_can_be_imported(packa
     own = [entry for entry in path if Path(entry).resolve() in (PROJECT, *PROJECT.iterdir())]
     assert [Path(entry) for entry in own] == [SHIMS] and str(package) in path and "" not in path
     status, reply, _ = json.loads(done.stdout.splitlines()[1])
-    assert [status, reply] == list(lifecycle.Server(str(tiny), str(SHIMS)).post(b'{"text": "goal"}'))
+    assert [status, reply] == list(host.Server(str(tiny), str(SHIMS)).post(b'{"text": "goal"}'))
 
 
 # L14: grammar (tests/engines/test_job.py reads what ships with real Pythons 3.6 and 3.7)

@@ -22,9 +22,9 @@ from crafted import SHIMS, edited, export, of_texts, plain
 from jobs import relisted
 
 import customize_service as service
-from textjob import lifecycle
 from textjob.errors import PackageError
-from textjob.rehearsal import Rehearsal
+from textjob.serving import host
+from textjob.serving.client import Rehearsal
 
 v1 = tf.compat.v1
 LISTED = [name for name in jobs.FILES if name != "manifest.json"]
@@ -299,7 +299,7 @@ def test_the_old_version_answers_every_request_while_new_ones_fail_to_load(tiny:
     damaged.append(export(tmp_path / "late", main_op=failing))                       # fails after a second of work
     for folder in damaged[3:]:
         crafted.deployed(folder)
-    old, wrong, done = lifecycle.Server(str(tiny), str(SHIMS)), [], threading.Event()
+    old, wrong, done = host.Server(str(tiny), str(SHIMS)), [], threading.Event()
     right = old.post(b'{"text": "goal team score"}')
     counts = [0, 0]
 
@@ -312,8 +312,8 @@ def test_the_old_version_answers_every_request_while_new_ones_fail_to_load(tiny:
     for thread in clients:
         thread.start()
     for folder in damaged:
-        with pytest.raises(lifecycle.ServiceError):
-            lifecycle.Server(str(folder), str(SHIMS))
+        with pytest.raises(host.ServiceError):
+            host.Server(str(folder), str(SHIMS))
     done.set()
     for thread in clients:
         thread.join()
@@ -350,7 +350,7 @@ def test_the_constructor_returns_when_the_first_request_can_be_answered_and_not_
     slow = export(tmp_path / "m", of_texts(lambda x: tf.stack([1 - ready(), ready()]) * tf.ones_like(
         constant_of(x))), becoming_ready)
     began = time.monotonic()
-    server = lifecycle.Server(str(crafted.deployed(slow)), str(SHIMS))
+    server = host.Server(str(crafted.deployed(slow)), str(SHIMS))
     loaded = time.monotonic()
     status, answer = server.post(b'{"text": "goal"}')
     assert loaded - began > 0.3 and time.monotonic() - loaded < 0.2
@@ -364,7 +364,7 @@ def constant_of(x: Any) -> Any:
 def test_a_load_that_fails_after_a_while_raises_one_error_of_one_line(tmp_path: Path) -> None:
     folder = crafted.deployed(export(tmp_path / "m", main_op=failing))
     assert "the vocabulary was eaten" in refused(folder)
-    for make, kind in ((lambda: lifecycle.Server(str(folder), str(SHIMS)), lifecycle.ServiceError),
+    for make, kind in ((lambda: host.Server(str(folder), str(SHIMS)), host.ServiceError),
                        (lambda: Rehearsal(folder), PackageError)):
         with pytest.raises(kind) as caught:
             make()
@@ -386,12 +386,12 @@ def megabytes():
 
 seen = []
 for number in range(1, 101):
-    server = lifecycle.Server(sys.argv[2], sys.argv[4])
+    server = host.Server(sys.argv[2], sys.argv[4])
     assert server.post(b'{"text": "goal"}')[0] == 200
     if number % 10 == 0:
         try:
-            lifecycle.Server(sys.argv[3], sys.argv[4])
-        except lifecycle.ServiceError:
+            host.Server(sys.argv[3], sys.argv[4])
+        except host.ServiceError:
             pass
         gc.collect()  # a graph holds itself in cycles: between collections up to 100 MB of them are seen
         seen.append(megabytes())

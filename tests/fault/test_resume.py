@@ -17,9 +17,9 @@ import pytest
 from asking import PROJECT
 from jobs import contents, read_json
 
-from textjob import checkpoints as checkpoints_module
 from textjob import errors
-from textjob.checkpoints import Checkpoint, Checkpoints
+from textjob.training import checkpoints as checkpoints_module
+from textjob.training.checkpoints import Checkpoint, Checkpoints
 
 KILLS = int(os.environ.get("KILLS", "10"))  # make soak: 50
 

@@ -1,4 +1,4 @@
-"""What ``textjob.fit`` says is what the real engines do.
+"""What ``textjob.engines`` says is what the real engines do.
 
     ENGINES_DIR=FOLDER pytest tests/matrix/test_fit_matrix.py
 
@@ -14,15 +14,15 @@ import sys
 import fit_edits
 import pytest
 
-from textjob import fit
-from textjob.fit.registry import engines
+from textjob.engines import LOAD, SERVING, SESSION, engine_fit
+from textjob.engines.registry import engines
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENGINES_DIR = os.path.abspath(os.environ.get("ENGINES_DIR", ".engines"))
 PYTHONS = {engine.name: os.path.join(ENGINES_DIR, "tf" + engine.tensorflow, "bin", "python")
            for engine in engines()}
 THERE = {name: python for name, python in PYTHONS.items() if os.path.exists(python)}
-LOADERS = {engine.name: [fit.SESSION, fit.SERVING] + [fit.LOAD] * engine.has_load for engine in engines()}
+LOADERS = {engine.name: [SESSION, SERVING] + [LOAD] * engine.has_load for engine in engines()}
 CELLS = [(name, loader) for name in THERE for loader in LOADERS[name]]
 CRASHES = 10  # of one engine over all cases; each costs a new process
 
@@ -69,10 +69,10 @@ def outcomes(exports, tmp_path_factory):
 def test_the_verdict_on_every_export_is_the_engines_own(engine, loader, exports, outcomes):
     wrong = []
     for name, error in outcomes[engine, loader].items():
-        if loader == fit.SERVING and not error:  # loaded; it is run by the same Session
-            error = outcomes[engine, fit.SESSION][name]
+        if loader == SERVING and not error:  # loaded; it is run by the same Session
+            error = outcomes[engine, SESSION][name]
         tags = ["serve"] if name.endswith("two_meta_graphs") else None
-        reasons = fit.engine_fit(str(exports / name), tags, loader)[engine]
+        reasons = engine_fit(str(exports / name), tags, loader)[engine]
         if bool(reasons) != bool(error):
             wrong.append("{}: told {}, found {!r}".format(name, reasons, error))
     assert not wrong, "\n".join(wrong)

@@ -15,7 +15,8 @@ from jobs import contents, is_complete
 
 import infer
 import train
-from textjob import errors, storage
+from textjob import errors
+from textjob.job import storage
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,7 +7,7 @@ from typing import Dict, List
 
 import pytest
 
-from textjob import data
+from textjob.data.dataset import Dataset, Examples, read_dataset
 from textjob.errors import DataError
 
 ROWS = "".join("{}\ttext {}\n".format("pos" if i % 3 else "neg", i) for i in range(200))
@@ -23,11 +23,11 @@ def fill(folder: Path, files: Dict[str, str], encoding: str = "utf-8") -> str:
     return str(folder)
 
 
-def pairs(examples: data.Examples) -> List[str]:
+def pairs(examples: Examples) -> List[str]:
     return ["{}|{}".format(label, text) for text, label in zip(*examples)]
 
 
-def notes_of(dataset: data.Dataset) -> str:
+def notes_of(dataset: Dataset) -> str:
     return "\n".join(dataset.notes)
 
 
@@ -39,7 +39,7 @@ def notes_of(dataset: data.Dataset) -> str:
 def test_files_named_by_part_become_the_parts(tmp_path, dev, suffix):
     content = FEW.replace("\t", "," if "csv" in suffix else "\t")
     names = {"train" + suffix: content, dev + suffix: content[9:], "test" + suffix: content[:17]}
-    dataset = data.read(fill(tmp_path, names))
+    dataset = read_dataset(fill(tmp_path, names))
     assert pairs(dataset.train) == ["pos|good", "neg|bad", "pos|fine"]
     assert pairs(dataset.dev) == ["neg|bad", "pos|fine"]
     assert pairs(dataset.test) == ["pos|good", "neg|bad"]
@@ -48,7 +48,7 @@ def test_files_named_by_part_become_the_parts(tmp_path, dev, suffix):
 
 def test_one_file_and_a_folder_that_holds_just_it_are_the_same_data(tmp_path):
     folder = fill(tmp_path, {"reviews.tsv": ROWS, "README.md": "about"})
-    by_file, by_folder = data.read(os.path.join(folder, "reviews.tsv")), data.read(folder + "/")
+    by_file, by_folder = read_dataset(os.path.join(folder, "reviews.tsv")), read_dataset(folder + "/")
     assert by_file[:4] == by_folder[:4]
     assert by_file.digest == by_folder.digest
     assert "not read: README.md" in by_folder.notes
@@ -58,7 +58,7 @@ def test_a_folder_per_class_holds_a_text_per_file(tmp_path):
     names = ["{}/{}.txt".format(label, i) for label in "ab" for i in range(30)]
     files = {name: "{}\n酒店\n".format(name) for name in names}
     junk = dict.fromkeys([".DS_Store", ".git/x", "__MACOSX/a/1.txt", "a/.hidden", "b/Thumbs.db"], "junk")
-    dataset = data.read(fill(tmp_path, {**files, **junk, "README.txt": "about"}))
+    dataset = read_dataset(fill(tmp_path, {**files, **junk, "README.txt": "about"}))
     everything = pairs(dataset.train) + pairs(dataset.dev) + pairs(dataset.test)
     assert sorted(everything) == sorted("{}|{}".format(name[0], text) for name, text in files.items())
     assert dataset.labels == ["a", "b"]
@@ -67,7 +67,7 @@ def test_a_folder_per_class_holds_a_text_per_file(tmp_path):
 
 def test_part_folders_hold_class_folders(tmp_path):
     files = {"train/a/1": "one", "train/b/1": "two", "val/a/1": "three", "test/b/1": "four"}
-    dataset = data.read(fill(tmp_path, files))
+    dataset = read_dataset(fill(tmp_path, files))
     assert pairs(dataset.train) == ["a|one", "b|two"]
     assert pairs(dataset.dev) == ["a|three"]
     assert pairs(dataset.test) == ["b|four"]
@@ -76,7 +76,7 @@ def test_part_folders_hold_class_folders(tmp_path):
 def test_class_folder_files_are_read_in_sorted_order_whatever_the_file_system_says(tmp_path):
     names = ["b/2", "a/10", "a/9", "b/1", "a/1"]
     files = {"train/" + name: name for name in names}
-    dataset = data.read(fill(tmp_path, {**files, "dev/a/1": "x", "dev/b/1": "y"}))
+    dataset = read_dataset(fill(tmp_path, {**files, "dev/a/1": "x", "dev/b/1": "y"}))
     assert dataset.train.texts == ["a/1", "a/10", "a/9", "b/1", "b/2"]
 
 
@@ -84,7 +84,7 @@ def test_a_class_file_is_utf8_else_gb18030_else_a_bad_row_named_by_its_path(tmp_
     fill(tmp_path, {"train/a/1.txt": "\ufeff酒店", "train/b/1.txt": "plain", "dev/b/1.txt": "x"})
     (tmp_path / "train/a/2.txt").write_bytes("很好".encode("gb18030"))
     (tmp_path / "train/b/199.txt").write_bytes(b"a \xa315.8m signing")
-    dataset = data.read(str(tmp_path))
+    dataset = read_dataset(str(tmp_path))
     assert dataset.train.texts == ["酒店", "很好", "plain"]
     assert "bad rows: 1 of 5, left out:\n  train/b/199.txt: neither UTF-8 nor GB18030" in notes_of(dataset)
 
@@ -92,39 +92,39 @@ def test_a_class_file_is_utf8_else_gb18030_else_a_bad_row_named_by_its_path(tmp_
 def test_links_are_followed(tmp_path):
     fill(tmp_path, {"real/1": "one", "data/train/b/1": "two", "data/dev/b/1": "three"})
     os.symlink(str(tmp_path / "real"), str(tmp_path / "data/train/a"))
-    assert pairs(data.read(str(tmp_path / "data")).train) == ["a|one", "b|two"]
+    assert pairs(read_dataset(str(tmp_path / "data")).train) == ["a|one", "b|two"]
 
 
 def test_the_train_file_decides_the_columns_of_all_parts(tmp_path):
     train = "great film\t1\npoor film\t0\ngreat book\t1\n"
-    dataset = data.read(fill(tmp_path, {"train.tsv": train, "dev.tsv": "0\t1\n0\t0\n0\t1\n"}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": train, "dev.tsv": "0\t1\n0\t0\n0\t1\n"}))
     assert pairs(dataset.dev) == ["1|0", "0|0", "1|0"]
 
 
 def test_each_file_is_asked_for_a_header_by_itself(tmp_path):
     train, test = "id,label,text\n1,a,x\n2,b,y\n", "text,id,label\nw,1,b\n"
-    dataset = data.read(fill(tmp_path, {"train.csv": train, "dev.csv": "1,a,z\n", "test.csv": test}))
+    dataset = read_dataset(fill(tmp_path, {"train.csv": train, "dev.csv": "1,a,z\n", "test.csv": test}))
     assert pairs(dataset.train) == ["a|x", "b|y"]
     assert pairs(dataset.dev) == ["a|z"]
     assert pairs(dataset.test) == ["b|w"]
 
 
 def test_only_a_first_row_can_be_a_header(tmp_path):
-    dataset = data.read(fill(tmp_path, {"train.tsv": FEW + "label\ttext\n", "dev.tsv": FEW}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": FEW + "label\ttext\n", "dev.tsv": FEW}))
     assert pairs(dataset.train)[-1] == "label|text"
 
 
 def test_column_settings_reach_every_part(tmp_path):
     files = {"train.csv": "id,kind,words\n1,a,x\n2,b,y\n", "dev.csv": "id,kind,words\n1,a,z\n"}
-    dataset = data.read(fill(tmp_path, files), label_column="kind", text_column="2")
+    dataset = read_dataset(fill(tmp_path, files), label_column="kind", text_column="2")
     assert pairs(dataset.train) == ["a|x", "b|y"]
     assert pairs(dataset.dev) == ["a|z"]
 
 
 def test_a_header_that_nothing_names_is_pointed_out(tmp_path):
-    dataset = data.read(fill(tmp_path, {"train.tsv": "kind\twords\n" + ROWS}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": "kind\twords\n" + ROWS}))
     assert "'kind': if it is the name of a column" in notes_of(dataset)
-    assert "if it is the name" not in notes_of(data.read(fill(tmp_path, {"train.tsv": ROWS})))
+    assert "if it is the name" not in notes_of(read_dataset(fill(tmp_path, {"train.tsv": ROWS})))
 
 
 # What is refused
@@ -154,14 +154,14 @@ def test_a_header_that_nothing_names_is_pointed_out(tmp_path):
 )
 def test_data_that_cannot_be_meant_are_refused_with_what_was_found(tmp_path, files, message):
     with pytest.raises(DataError, match=message):
-        data.read(fill(tmp_path, files))
+        read_dataset(fill(tmp_path, files))
 
 
 def test_a_path_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(DataError, match="nowhere does not exist"):
-        data.read(str(tmp_path / "nowhere"))
+        read_dataset(str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match="Protocol not known"):
-        data.read("nosuchstore://bucket/data")
+        read_dataset("nosuchstore://bucket/data")
 
 
 def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_print(tmp_path):
@@ -171,7 +171,7 @@ def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_print(tmp_path):
     except OSError:
         pytest.skip("this file system has UTF-8 names only")
     with pytest.raises(DataError, match="is not UTF-8; rename it") as refusal:
-        data.read(str(tmp_path))
+        read_dataset(str(tmp_path))
     str(refusal.value).encode("utf-8")
 
 
@@ -190,7 +190,7 @@ def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_print(tmp_path):
     ],
 )
 def test_a_bad_row_is_counted_and_shown_with_its_line_and_reason(tmp_path, row, reason):
-    dataset = data.read(fill(tmp_path, {"train.tsv": "\n" + FEW + row + "\n", "dev.tsv": FEW}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": "\n" + FEW + row + "\n", "dev.tsv": FEW}))
     shown = "bad rows: 1 of 7, left out:\n  train.tsv:5: {}\n".format(reason)
     assert shown in notes_of(dataset) + "\n"
     assert pairs(dataset.train) == ["pos|good", "neg|bad", "pos|fine"]
@@ -198,12 +198,12 @@ def test_a_bad_row_is_counted_and_shown_with_its_line_and_reason(tmp_path, row, 
 
 def test_labels_are_stripped_and_texts_are_not(tmp_path):
     train = " pos \t good \nneg\tbad\npos\t\u3000fine\n"
-    dataset = data.read(fill(tmp_path, {"train.tsv": train, "dev.tsv": FEW}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": train, "dev.tsv": FEW}))
     assert pairs(dataset.train) == ["pos| good ", "neg|bad", "pos|\u3000fine"]
 
 
 def test_ten_bad_rows_are_shown_and_the_others_counted(tmp_path):
-    dataset = data.read(fill(tmp_path, {"train.tsv": ROWS + "bad\n" * 13}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": ROWS + "bad\n" * 13}))
     lines = [note for note in dataset.notes if note.startswith("  ")]
     assert lines[0].startswith("  train.tsv:201:") and lines[9].startswith("  train.tsv:210:")
     assert lines[10:] == ["  ... and 3 more"]
@@ -217,10 +217,10 @@ def test_too_many_bad_rows_stop_by_share_or_by_count(tmp_path, limit, bad, refus
     rows = "".join(ROWS.splitlines(True)[: 200 - bad])
     folder = fill(tmp_path, {"train.tsv": rows + "bad\n" * bad})
     if not refused:
-        data.read(folder, max_bad_rows=limit)
+        read_dataset(folder, max_bad_rows=limit)
         return
     with pytest.raises(DataError, match="bad rows: {} of 200, more than".format(bad)) as refusal:
-        data.read(folder, max_bad_rows=limit)
+        read_dataset(folder, max_bad_rows=limit)
     assert "train.tsv:{}: 1 cells".format(201 - bad) in str(refusal.value)
 
 
@@ -230,7 +230,7 @@ def test_too_many_bad_rows_stop_by_share_or_by_count(tmp_path, limit, bad, refus
 def test_repeated_conflicting_and_shared_texts_are_counted(tmp_path):
     train = "a\tone\nb\tone\na\ttwo\na\ttwo\nb\tthree\n"
     files = {"train.tsv": train, "dev.tsv": "a\ttwo\na\tfour\n", "test.tsv": "b\tfive\n"}
-    dataset = data.read(fill(tmp_path, files))
+    dataset = read_dataset(fill(tmp_path, files))
     assert "train: rows that repeat the text of an earlier row: 2" in dataset.notes
     assert "train: texts with several labels: 1" in dataset.notes
     assert "dev: rows whose text is in train too: 1" in dataset.notes
@@ -239,7 +239,7 @@ def test_repeated_conflicting_and_shared_texts_are_counted(tmp_path):
 
 
 def test_rows_with_a_label_that_train_lacks_are_kept_and_pointed_out(tmp_path):
-    dataset = data.read(fill(tmp_path, {"train.tsv": FEW, "dev.tsv": "pos\tx\nodd\ty\nodd\tz\n"}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": FEW, "dev.tsv": "pos\tx\nodd\ty\nodd\tz\n"}))
     assert pairs(dataset.dev) == ["pos|x", "odd|y", "odd|z"]
     assert dataset.labels == ["neg", "pos"]
     assert "dev: rows with a label that train lacks, which count as wrong: 2 (odd)" in dataset.notes
@@ -249,7 +249,7 @@ def test_rows_with_a_label_that_train_lacks_are_kept_and_pointed_out(tmp_path):
 def test_an_empty_class_folder_is_a_note_and_no_class(tmp_path):
     fill(tmp_path, {"train/a/1": "x", "train/b/1": "y", "train/b/more/1": "z", "dev/a/1": "w"})
     (tmp_path / "train/c").mkdir()
-    dataset = data.read(str(tmp_path))
+    dataset = read_dataset(str(tmp_path))
     assert dataset.labels == ["a", "b"]
     assert "train/c: the class folder holds no file; there is no such class" in dataset.notes
     assert "train/b: folders inside it are not read: more" in dataset.notes
@@ -257,7 +257,7 @@ def test_an_empty_class_folder_is_a_note_and_no_class(tmp_path):
 
 def test_each_file_is_noted_with_its_rows_encoding_and_columns(tmp_path):
     fill(tmp_path, {"train.tsv": "label\ttext\n好\t酒店\n坏\t很差\n"}, "gb18030")
-    dataset = data.read(fill(tmp_path, {"dev.tsv": "好\t很好\n"}))
+    dataset = read_dataset(fill(tmp_path, {"dev.tsv": "好\t很好\n"}))
     expected = "train.tsv: 2 rows, GB18030, a header row, label in column 0, text in column 1"
     assert dataset.notes[0] == expected
     assert dataset.notes[1] == expected.replace("train", "dev").replace("2 rows", "1 rows").replace(
@@ -270,7 +270,7 @@ def test_each_file_is_noted_with_its_rows_encoding_and_columns(tmp_path):
 
 def test_one_part_gives_a_tenth_to_test_and_a_tenth_to_dev_and_keeps_the_order(tmp_path):
     rows = [line.replace("\t", "|") for line in ROWS.splitlines() * 5]
-    dataset = data.read(fill(tmp_path, {"all.tsv": ROWS * 5}))
+    dataset = read_dataset(fill(tmp_path, {"all.tsv": ROWS * 5}))
     for part in dataset[:3]:
         kept = set(pairs(part))
         assert pairs(part) == [row for row in rows if row in kept]
@@ -281,31 +281,31 @@ def test_one_part_gives_a_tenth_to_test_and_a_tenth_to_dev_and_keeps_the_order(t
 
 
 def test_equal_texts_fall_on_the_same_side_even_with_different_labels(tmp_path):
-    dataset = data.read(fill(tmp_path, {"all.tsv": ROWS + ROWS.replace("pos", "neg")}))
+    dataset = read_dataset(fill(tmp_path, {"all.tsv": ROWS + ROWS.replace("pos", "neg")}))
     train, dev, test = (set(part.texts) for part in dataset[:3])
     assert not train & dev and not train & test and not dev & test
 
 
 def test_a_text_stays_on_its_side_when_the_data_grow(tmp_path):
     more = "".join("pos\tlater text {}\n".format(i) for i in range(100))
-    before = data.read(fill(tmp_path / "before", {"all.tsv": ROWS}))
-    after = data.read(fill(tmp_path / "after", {"all.tsv": more + ROWS}))
+    before = read_dataset(fill(tmp_path / "before", {"all.tsv": ROWS}))
+    after = read_dataset(fill(tmp_path / "after", {"all.tsv": more + ROWS}))
     for old, new in zip(before[:3], after[:3]):
         assert set(old.texts) <= set(new.texts)
 
 
 def test_a_missing_dev_part_comes_from_train_alone(tmp_path):
     test = "pos\tx\nneg\ty\n"
-    dataset = data.read(fill(tmp_path, {"train.tsv": ROWS, "test.tsv": test}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": ROWS, "test.tsv": test}))
     assert pairs(dataset.test) == ["pos|x", "neg|y"]
     assert len(dataset.train.texts) + len(dataset.dev.texts) == 200
     assert dataset.dev.texts
 
 
 def test_a_missing_test_part_beside_dev_is_only_noted(tmp_path):
-    dataset = data.read(fill(tmp_path, {"train.tsv": ROWS, "dev.tsv": FEW}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": ROWS, "dev.tsv": FEW}))
     assert len(dataset.train.texts) == 200
-    assert dataset.test == data.Examples([], [])
+    assert dataset.test == Examples([], [])
     assert "no test part: the figures of this run will be those of dev" in dataset.notes
 
 
@@ -313,7 +313,7 @@ def test_the_split_is_independent_of_a_plain_hash_split(tmp_path):
     texts = ["text {}".format(i) for i in range(3000)]
     kept = [t for t in texts if int(hashlib.sha256(t.encode("utf-8")).hexdigest()[:16], 16) % 10 > 1]
     rows = "".join("{}\t{}\n".format("ab"[i % 2], text) for i, text in enumerate(kept))
-    dataset = data.read(fill(tmp_path, {"all.tsv": rows}))
+    dataset = read_dataset(fill(tmp_path, {"all.tsv": rows}))
     assert 0.07 < len(dataset.dev.texts) / len(kept) < 0.13
     assert 0.07 < len(dataset.test.texts) / len(kept) < 0.13
 
@@ -322,14 +322,14 @@ def test_the_split_is_independent_of_a_plain_hash_split(tmp_path):
 def test_no_part_is_empty_from_three_different_texts_on(tmp_path, count):
     for trial in range(5):
         rows = "".join("{}\ttext {} {}\n".format("ab"[i == 0], trial, i) for i in range(count))
-        dataset = data.read(fill(tmp_path, {"all.csv": "label,text\n" + rows.replace("\t", ",")}))
+        dataset = read_dataset(fill(tmp_path, {"all.csv": "label,text\n" + rows.replace("\t", ",")}))
         assert dataset.train.texts and dataset.dev.texts and dataset.test.texts
         assert dataset.labels == ["a", "b"]
 
 
 def test_a_rare_class_keeps_a_text_in_train(tmp_path):
     rare = "".join("rare {}\tseldom {}\n".format(i, i) for i in range(60))
-    dataset = data.read(fill(tmp_path, {"all.tsv": ROWS + rare}), label_column="0")
+    dataset = read_dataset(fill(tmp_path, {"all.tsv": ROWS + rare}), label_column="0")
     assert set(dataset.train.labels) == set(dataset.labels)
     assert len(dataset.labels) == 62
 
@@ -339,10 +339,10 @@ def test_a_rare_class_keeps_a_text_in_train(tmp_path):
 
 def test_the_same_data_have_the_same_digest_whatever_the_files_are(tmp_path):
     rows = "好\t酒店很好\nneg\tbad\npos\tfine\npos\tgood\n"
-    utf8 = data.read(fill(tmp_path / "a", {"train.tsv": rows, "dev.tsv": rows}))
-    gb18030 = data.read(fill(tmp_path / "b", {"train.txt.gz": rows, "val.txt": rows}, "gb18030"))
+    utf8 = read_dataset(fill(tmp_path / "a", {"train.tsv": rows, "dev.tsv": rows}))
+    gb18030 = read_dataset(fill(tmp_path / "b", {"train.txt.gz": rows, "val.txt": rows}, "gb18030"))
     table = ("label,text\n" + rows).replace("\t", ",")
-    csv = data.read(fill(tmp_path / "c", {"train.csv": table, "valid.csv.gz": table}))
+    csv = read_dataset(fill(tmp_path / "c", {"train.csv": table, "valid.csv.gz": table}))
     assert utf8.digest == gb18030.digest == csv.digest
     assert len(utf8.digest) == 64
 
@@ -351,13 +351,13 @@ def test_the_same_data_have_the_same_digest_whatever_the_files_are(tmp_path):
     "train", ["neg\tgood\npos\tbad\npos\tfine\n", "neg\tbad\npos\tgood\npos\tfine\n", FEW + FEW]
 )
 def test_other_labels_another_order_or_more_rows_give_another_digest(tmp_path, train):
-    before = data.read(fill(tmp_path / "a", {"train.tsv": FEW, "dev.tsv": FEW}))
-    after = data.read(fill(tmp_path / "b", {"train.tsv": train, "dev.tsv": FEW}))
+    before = read_dataset(fill(tmp_path / "a", {"train.tsv": FEW, "dev.tsv": FEW}))
+    after = read_dataset(fill(tmp_path / "b", {"train.tsv": train, "dev.tsv": FEW}))
     assert before.digest != after.digest
 
 
 def test_class_names_are_sorted_by_code_point(tmp_path):
     labels = ["b", "中文", "B", "é", "a b"] * 2
     rows = "".join("{}\ttext {}\n".format(label, i) for i, label in enumerate(labels))
-    dataset = data.read(fill(tmp_path, {"train.tsv": rows, "dev.tsv": rows}))
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": rows, "dev.tsv": rows}))
     assert dataset.labels == ["B", "a b", "b", "é", "中文"]

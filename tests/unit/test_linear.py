@@ -7,10 +7,11 @@ import pytest
 import tensorflow as tf
 
 from models import wide
-from textjob import data, linear
-from textjob.batches import Encoded
-from textjob.encoding import Inputs, prepare, with_wide_part
+from textjob.data.dataset import read_dataset
 from textjob.settings import from_flags
+from textjob.training import wide_part
+from textjob.training.batches import Encoded
+from textjob.training.inputs import Inputs, prepare, with_wide_part
 
 ROOM = 10 ** 6
 
@@ -23,7 +24,7 @@ def encoded(texts: List[List[int]], labels: List[int]) -> Encoded:
 
 def fitted(part: Encoded, classes: int, longest: int = 2, room: int = ROOM, smoothing: float = 0.1,
            weights: Any = None) -> Dict[str, np.ndarray]:
-    return linear.fit(part, np.ones(classes) if weights is None else np.array(weights), longest, room, smoothing)
+    return wide_part.fit(part, np.ones(classes) if weights is None else np.array(weights), longest, room, smoothing)
 
 
 def answers(w: Dict[str, np.ndarray], part: Encoded) -> np.ndarray:
@@ -144,7 +145,7 @@ def test_the_same_data_give_the_same_weights() -> None:
 
 def test_equal_texts_are_held_out_together() -> None:
     part = encoded([[2, 3], [4], [2, 3], [2, 3, 4], [4]] * 20, [0, 1, 0, 1, 1] * 20)
-    folds = linear._folds(part).reshape(20, 5)
+    folds = wide_part._folds(part).reshape(20, 5)
     assert (folds == folds[0]).all() and (folds[:, 0] == folds[:, 2]).all() and (folds[:, 1] == folds[:, 4]).all()
 
 
@@ -181,7 +182,7 @@ def test_data_without_repeated_ngrams_have_no_wide_part() -> None:
 def inputs(folder: Path, text: str, *flags: str) -> Inputs:
     (folder / "train.tsv").write_text(text, encoding="utf-8")
     job, _ = from_flags(["--data_url", str(folder), "--train_url", "unused", "--min_count", "1", *flags])
-    return with_wide_part(prepare(data.read(str(folder), "0"), job, folder / "vocabulary.txt"), job)
+    return with_wide_part(prepare(read_dataset(str(folder), "0"), job, folder / "vocabulary.txt"), job)
 
 
 ENGLISH = "".join("{}\tthe {} of the day is here\n".format(side, word) for side, word in

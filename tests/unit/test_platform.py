@@ -3,8 +3,8 @@ from typing import Dict, List
 
 import pytest
 
-from textjob import platform
-from textjob.platform import Node
+from textjob.job import nodes
+from textjob.job.nodes import Node
 
 V1 = ["--num_gpus=1", "--ps_hosts=a:1,b:1", "--worker_hosts=a:2,b:2"]
 
@@ -25,7 +25,7 @@ V1 = ["--num_gpus=1", "--ps_hosts=a:1,b:1", "--worker_hosts=a:2,b:2"]
 ], ids=str)
 def test_flags_come_before_variables_and_empty_ones_count_as_none(
         argv: List[str], environment: Dict[str, str], expected: Node) -> None:
-    assert platform.node(argv, environment) == expected
+    assert nodes.node(argv, environment) == expected
 
 
 def test_only_the_first_worker_trains_and_the_others_say_why() -> None:

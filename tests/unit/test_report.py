@@ -5,8 +5,9 @@ from typing import Any, Dict, List
 
 import pytest
 
-from textjob import metrics, report
-from textjob.phases import Phases
+from textjob import metrics
+from textjob.job.phases import Phases
+from textjob.report import comparison
 
 ROWS = 500
 
@@ -21,10 +22,10 @@ def card(wrong: List[int]) -> Dict[str, Any]:
 
 
 def table_rows(folder: Path, cards: Dict[str, Dict[str, Any]], best: str) -> Dict[str, List[str]]:
-    report.write(folder, cards, dict.fromkeys(cards, 10 ** 6), best)
-    lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()
+    comparison.write(folder, cards, dict.fromkeys(cards, 10 ** 6), best)
+    lines = (folder / "comparison.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
-    return {row[0]: row[report.HEADER.index("as good as the best")] for row in rows[1:]}  # type: ignore[misc]
+    return {row[0]: row[comparison.HEADER.index("as good as the best")] for row in rows[1:]}  # type: ignore[misc]
 
 
 def test_a_difference_that_chance_makes_is_marked_and_a_real_one_too(tmp_path: Path) -> None:
@@ -35,9 +36,9 @@ def test_a_difference_that_chance_makes_is_marked_and_a_real_one_too(tmp_path: P
 
 
 def test_the_report_says_how_sure_its_figures_are(tmp_path: Path) -> None:
-    report.write(tmp_path, {"one": card(list(range(50)))}, {"one": 1}, "one")
+    comparison.write(tmp_path, {"one": card(list(range(50)))}, {"one": 1}, "one")
     assert "With 500 dev rows the best model's accuracy lies between 87.1 and 92.3 %" in (
-        tmp_path / "report.md").read_text(encoding="utf-8")
+        tmp_path / "comparison.md").read_text(encoding="utf-8")
 
 
 def test_the_phases_of_a_job_add_up_to_its_time() -> None:

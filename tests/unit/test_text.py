@@ -10,13 +10,14 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textjob import golden, text
+from textjob.packaging import golden
+from textjob.text import tokenizer
 
 
 def tokens(*texts: object, max_length: int = 50) -> List[List[str]]:
     """The tokens of each text."""
     raw = [t.encode("utf-8") if isinstance(t, str) else t for t in texts]
-    words, splits = text.tokens(tf.constant(raw, tf.string), max_length)
+    words, splits = tokenizer.tokens(tf.constant(raw, tf.string), max_length)
     found = [word.decode("utf-8") for word in words.numpy()]
     return [found[a:b] for a, b in zip(splits.numpy()[:-1], splits.numpy()[1:])]
 
@@ -52,7 +53,7 @@ def test_texts_of_a_batch_do_not_touch() -> None:
 
 def test_the_table_is_the_same_on_every_python() -> None:
     """Drawn from the frozen database; the hash was seen on Python 3.6 to 3.13."""
-    kind, folded = text.code_points()
+    kind, folded = tokenizer.code_points()
     assert hashlib.sha256(kind.tobytes() + folded.tobytes()).hexdigest()[:16] == "ea2d95a8d42495c1"
     assert unicodedata.ucd_3_2_0.unidata_version == "3.2.0"
 
@@ -64,9 +65,9 @@ def test_letters_of_the_great_scripts_lose_their_case() -> None:
 
 
 def test_folding_twice_changes_nothing() -> None:
-    kind, folded = text.code_points()
+    kind, folded = tokenizer.code_points()
     assert np.array_equal(folded[folded], folded)
-    assert np.all((kind[folded] == kind) | (kind == text.SINGLE))
+    assert np.all((kind[folded] == kind) | (kind == tokenizer.SINGLE))
 
 
 @settings(max_examples=100, deadline=None)
@@ -82,30 +83,30 @@ def table(tmp_path: Path) -> object:
     """A vocabulary of three words."""
     path = tmp_path / "vocabulary.txt"
     path.write_bytes("good\n\u4e2d\n!\n".encode())
-    return text.table(str(path))
+    return tokenizer.table(str(path))
 
 
 def test_ids_are_padded_with_nought_and_unknown_words_are_one(table: object) -> None:
-    ids = text.ids(tf.constant(["good \u4e2d!", "bad", ""]), table, 50)
+    ids = tokenizer.ids(tf.constant(["good \u4e2d!", "bad", ""]), table, 50)
     assert ids.dtype == tf.int32
     assert ids.numpy().tolist() == [[2, 3, 4], [1, 0, 0], [0, 0, 0]]
 
 
 def test_a_batch_of_empty_texts_and_an_empty_batch_have_a_column(table: object) -> None:
-    assert text.ids(tf.constant(["", " "]), table, 50).numpy().tolist() == [[0], [0]]
-    assert text.ids(tf.zeros([0], tf.string), table, 50).shape == (0, 1)
+    assert tokenizer.ids(tf.constant(["", " "]), table, 50).numpy().tolist() == [[0], [0]]
+    assert tokenizer.ids(tf.zeros([0], tf.string), table, 50).shape == (0, 1)
 
 
 def test_a_long_text_is_cut_at_the_length_cap_before_it_costs_anything(table: object) -> None:
-    assert text.ids(tf.constant(["good " * 1000]), table, 7).shape == (1, 7)
-    words, _ = text.tokens(tf.constant(["x" * 10_000_000]), 7)
-    assert len(words.numpy()[0]) == 7 * text.BYTES_PER_TOKEN
+    assert tokenizer.ids(tf.constant(["good " * 1000]), table, 7).shape == (1, 7)
+    words, _ = tokenizer.tokens(tf.constant(["x" * 10_000_000]), 7)
+    assert len(words.numpy()[0]) == 7 * tokenizer.BYTES_PER_TOKEN
 
 
 def test_the_golden_texts_take_every_branch() -> None:
-    kind, folded = text.code_points()
+    kind, folded = tokenizer.code_points()
     used = [ord(char) for t in golden.TEXTS for char in t]
-    assert set(kind[used]) == {text.BLANK, text.WORD, text.SINGLE, text.JOINER}
+    assert set(kind[used]) == {tokenizer.BLANK, tokenizer.WORD, tokenizer.SINGLE, tokenizer.JOINER}
     assert any(folded[code] != code for code in used)
     rows = tokens(*golden.TEXTS)
     assert [] in rows and max(map(len, rows)) > 256

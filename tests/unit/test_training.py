@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textjob import batches, data, mixture, training
-from textjob.checkpoints import Checkpoints
-from textjob.encoding import Inputs, class_weights, prepare, with_wide_part
+from textjob.data.dataset import read_dataset
 from textjob.errors import JobError
-from textjob.network import planned_epochs
 from textjob.settings import Settings, from_flags
+from textjob.training import batches, dev_weight, trainer
+from textjob.training.checkpoints import Checkpoints
+from textjob.training.classifier import planned_epochs
+from textjob.training.inputs import Inputs, class_weights, prepare, with_wide_part
 
 
 def job(small_data: Path, *flags: str) -> Settings:
@@ -19,13 +20,13 @@ def job(small_data: Path, *flags: str) -> Settings:
 
 def train(model: str, inputs: Inputs, settings: Settings, folder: Path) -> Any:
     """The trained network and what training left behind."""
-    return training.train(model, inputs, settings, folder, Checkpoints(folder / "checkpoints", {}))
+    return trainer.train(model, inputs, settings, folder, Checkpoints(folder / "checkpoints", {}))
 
 
 @pytest.fixture(scope="module")
 def inputs(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     """Without the wide part: these tests are of the networks."""
-    return prepare(data.read(str(small_data)), job(small_data), tmp_path_factory.mktemp("v") / "vocabulary.txt")
+    return prepare(read_dataset(str(small_data)), job(small_data), tmp_path_factory.mktemp("v") / "vocabulary.txt")
 
 
 def test_an_epoch_holds_every_row_once_and_little_padding(inputs: Inputs) -> None:
@@ -36,14 +37,14 @@ def test_an_epoch_holds_every_row_once_and_little_padding(inputs: Inputs) -> Non
 
 
 def test_padded_rows_are_the_ids_that_the_graph_makes(inputs: Inputs, small_data: Path) -> None:
-    texts = data.read(str(small_data)).train.texts[:20]
+    texts = read_dataset(str(small_data)).train.texts[:20]
     assert np.array_equal(inputs.train.padded(np.arange(20)), inputs.ids(texts))
 
 
 def test_the_vocabulary_is_of_the_training_part_alone_by_frequency_then_bytes(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("x\tb a a c\ny\td d b\nx\te\n", encoding="utf-8")
     (tmp_path / "dev.tsv").write_text("x\tunseen a\n", encoding="utf-8")
-    found = prepare(data.read(str(tmp_path), "0"), job(tmp_path), tmp_path / "vocabulary.txt")
+    found = prepare(read_dataset(str(tmp_path), "0"), job(tmp_path), tmp_path / "vocabulary.txt")
     assert found.vocabulary == [b"a", b"b", b"d", b"c", b"e"]
     assert (tmp_path / "vocabulary.txt").read_bytes() == b"a\nb\nd\nc\ne\n"
 
@@ -83,13 +84,13 @@ def test_the_best_epochs_weights_are_kept(inputs: Inputs, small_data: Path, tmp_
 
 def test_the_best_epochs_figures_are_those_of_the_network_with_the_wide_part_at_the_weight_that_is_kept(
         inputs: Inputs, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixture, "_DOUBT", 0.0)  # 60 rows would not move it
+    monkeypatch.setattr(dev_weight, "_DOUBT", 0.0)  # 60 rows would not move it
     settings = job(small_data, "--epochs", "3")
     network, trained = train("cnn", with_wide_part(inputs, settings), settings, tmp_path)
     best, found, labels = trained.history[trained.best_epoch - 1], network.predict(inputs.dev), inputs.dev.labels
     assert np.mean(found.argmax(1) == labels) == pytest.approx(best["val_accuracy"])
     assert -np.mean(np.log(found[np.arange(len(found)), labels])) == pytest.approx(best["val_loss"], rel=1e-5)
-    assert trained.weights["wide/network"] == np.float32(best["network_weight"]) != mixture.USUAL
+    assert trained.weights["wide/network"] == np.float32(best["network_weight"]) != dev_weight.USUAL
 
 
 def test_patience_ends_a_run_that_no_longer_gets_better(
@@ -129,7 +130,7 @@ def test_labels_that_train_lacks_count_as_wrong(small_data: Path, tmp_path: Path
     for part in ("train", "dev"):
         (tmp_path / (part + ".tsv")).write_bytes((small_data / (part + ".tsv")).read_bytes())
     (tmp_path / "test.tsv").write_text("food\tsoup bread\nmystery\tsoup bread\n", encoding="utf-8")
-    found = prepare(data.read(str(tmp_path)), job(tmp_path), tmp_path / "vocabulary.txt")
+    found = prepare(read_dataset(str(tmp_path)), job(tmp_path), tmp_path / "vocabulary.txt")
     assert found.names == [*found.labels, "mystery"]
     assert found.test.labels.tolist() == [found.labels.index("food"), 3]
 

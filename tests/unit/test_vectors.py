@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import train
-from textjob import vectors
 from textjob.errors import DataError
+from textjob.text import vectors
 
 WORDS = [b"soup", b"bread", "菜".encode(), b"match"]
 

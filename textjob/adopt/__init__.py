@@ -15,7 +15,6 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from textjob import card, export, golden, package
 from textjob.adopt import frozen, rewrite
 from textjob.adopt.asked import Asked, Item
 from textjob.adopt.preprocessing import TOKENIZERS, Preprocessing
@@ -23,6 +22,7 @@ from textjob.adopt.sources import Located, locate, refuse
 from textjob.adopt.wanted import Wanted
 from textjob.check import files, graph
 from textjob.errors import PackageError, RefusedError, UsageError
+from textjob.packaging import export, golden, model_card, package
 
 __all__ = ["TOKENIZERS", "Wanted", "adopt"]
 
@@ -93,11 +93,11 @@ def _rewritten(wanted: Wanted, asked: Asked, located: Located, target: Path, scr
     if not texts:
         raise PackageError("the source answers none of the golden texts: is it asked as it should be?")
     export.verify(saved_model, texts, probabilities[answered], labels)
-    answers = card.golden_answers(texts, probabilities[answered], labels)
+    answers = model_card.golden_answers(texts, probabilities[answered], labels)
     made = _card(wanted, asked, located, labels, answers)
     # Columns that are probabilities each for itself: nothing but this file tells the service so.
     odd = np.abs(probabilities[answered].sum(axis=1) - 1).max() > 1e-3
-    package.write(target, saved_model, made, card.config(made, wanted.runtime), [
+    package.write(target, saved_model, made, model_card.config(made, wanted.runtime), [
         ("service.json", json.dumps({"scores": "probabilities"}) + "\n")] if odd else [])
     if preprocessing and preprocessing.never_empty:
         notes.append("the source has no answer to padding alone: an empty text counts as one unknown word")
@@ -166,7 +166,7 @@ def _card(wanted: Wanted, asked: Asked, located: Located, labels: List[str], ans
           ) -> Dict[str, Any]:
     digest = hashlib.sha256(asked.meta.SerializeToString()).hexdigest()
     return {
-        "format": card.FORMAT, "model": "adopted", "labels": labels,
+        "format": model_card.FORMAT, "model": "adopted", "labels": labels,
         "source": {"kind": located.kind, "path": wanted.source, "meta_graph_sha256": digest,
                    "written_by": asked.meta.meta_info_def.tensorflow_version},
         "settings": dict(wanted._asdict(), feeds=dict(wanted.feeds)),
@@ -199,7 +199,7 @@ def _as_it_is(wanted: Wanted, asked: Asked, located: Located, target: Path) -> L
                 shutil.copytree(str(asked.folder / name), str(copy / name))
             elif (asked.folder / name).exists():
                 shutil.copyfile(str(asked.folder / name), str(copy / name))
-        package.write(target, copy, made, card.config(made, wanted.runtime, asked.takes_ids), [
+        package.write(target, copy, made, model_card.config(made, wanted.runtime, asked.takes_ids), [
             ("service.json", json.dumps(options, ensure_ascii=False, indent=1) + "\n"),
             ("labels.txt", "".join(label + "\n" for label in asked.labels))])
     return ["packaged as it is, asked by its service.json; {} golden answers".format(len(answers))]

@@ -9,8 +9,8 @@ import customize_service as service
 from textjob.adopt.sources import Located
 from textjob.adopt.wanted import Wanted
 from textjob.check.graph import chosen
+from textjob.engines.saved_graph import Message, ancestors, source
 from textjob.errors import DataError, PackageError, UsageError
-from textjob.fit.saved_graph import Message, ancestors, source
 
 Item = Union[bytes, List[int]]
 

@@ -6,8 +6,8 @@ from typing import Dict, List, NamedTuple, Set
 import tensorflow as tf
 
 from textjob.adopt.asked import Asked
+from textjob.engines.saved_graph import Message, ancestors, assets, source
 from textjob.errors import PackageError
-from textjob.fit.saved_graph import Message, ancestors, assets, source
 
 v1 = tf.compat.v1
 

@@ -10,9 +10,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 import numpy as np
 import tensorflow as tf
 
-from textjob import text
 from textjob.adopt.wanted import Wanted
 from textjob.errors import DataError, UsageError, nearest
+from textjob.text import tokenizer
 
 PADDING_LINES = ("", "<pad>", "<PAD>", "[PAD]", "_PAD", "PAD")
 UNKNOWN_LINES = ("[UNK]", "<unk>", "<UNK>", "_UNK", "UNK", "<oov>", "<OOV>")
@@ -23,7 +23,7 @@ Table = Tuple[np.ndarray, np.ndarray]
 def _plain(blank: Callable[[int], bool], kind: int, lower: str = "") -> Table:
     """Everything is of one kind but the blanks; the letters of ``lower`` are folded to lower case."""
     kinds = np.full(0x110000, kind, np.int32)
-    kinds[[code for code in range(0x110000) if blank(code)]] = text.BLANK
+    kinds[[code for code in range(0x110000) if blank(code)]] = tokenizer.BLANK
     folded = np.arange(0x110000, dtype=np.int32)
     for letter in lower:
         folded[ord(letter)] = ord(letter.lower())
@@ -39,14 +39,14 @@ def _python_blank(code: int) -> bool:
 
 
 TOKENIZERS: Dict[str, Callable[[], Table]] = {
-    # this template's own: words, and characters of Chinese, folded (textjob/text.py)
-    "template": text.code_points,
+    # this template's own: words, and characters of Chinese, folded (textjob/text/tokenizer.py)
+    "template": tokenizer.code_points,
     # Python's text.split(), nothing folded: for texts that are split into words before they come
-    "whitespace": lambda: _plain(_python_blank, text.WORD),
+    "whitespace": lambda: _plain(_python_blank, tokenizer.WORD),
     # every character but white space
-    "char": lambda: _plain(_python_blank, text.SINGLE),
+    "char": lambda: _plain(_python_blank, tokenizer.SINGLE),
     # Keras' TextVectorization by default: ASCII lower case, ASCII punctuation removed, split at white space
-    "keras": lambda: _plain(_ascii_blank, text.WORD, string.ascii_uppercase),
+    "keras": lambda: _plain(_ascii_blank, tokenizer.WORD, string.ascii_uppercase),
 }
 REMOVED = {"keras": "[!\"#$%&()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~']"}  # before splitting; ASCII alone, so engines agree
 
@@ -96,7 +96,7 @@ class Preprocessing:
                 wanted.tokenizer, ", ".join(TOKENIZERS), nearest(wanted.tokenizer, TOKENIZERS)))
         self.vocabulary = read_vocabulary(wanted)
         self._removed = REMOVED.get(wanted.tokenizer, "")
-        self._table = text.two_stage_table(*TOKENIZERS[wanted.tokenizer]())
+        self._table = tokenizer.two_stage_table(*TOKENIZERS[wanted.tokenizer]())
         self.length = wanted.length or length
         self.least = 1            # columns, where the length is free
         self.never_empty = False  # an empty text gets an unknown token
@@ -113,11 +113,11 @@ class Preprocessing:
         if self._removed:
             texts = tf.strings.regex_replace(texts, self._removed, "")
         # A cut at the beginning needs the end of a text, however long it is.
-        words, splits = text.tokens(texts, 1 << 20 if self.left else self._most, self._table)
-        line = tf.cast(text.table(str(vocabulary_file)).lookup(words), tf.int32)
+        words, splits = tokenizer.tokens(texts, 1 << 20 if self.left else self._most, self._table)
+        line = tf.cast(tokenizer.table(str(vocabulary_file)).lookup(words), tf.int32)
         unknown = tf.fill(tf.shape(line), self.vocabulary.unknown_id)
         ids = tf.where(line < 0, unknown, line + self.vocabulary.first_id)
-        rows = text.rows(ids, splits, self._most, self.vocabulary.padding_id, self.length, self.left, self.least)
+        rows = tokenizer.rows(ids, splits, self._most, self.vocabulary.padding_id, self.length, self.left, self.least)
         if self.never_empty:
             columns = tf.range(tf.shape(rows)[1])
             first = tf.equal(columns, tf.shape(rows)[1] - 1 if self.left else 0)[None, :]

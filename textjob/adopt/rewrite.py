@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 import customize_service as service
-from textjob import export
 from textjob.adopt.asked import Asked
 from textjob.adopt.frozen import Frozen
 from textjob.adopt.preprocessing import Preprocessing
-from textjob.fit.saved_graph import Message, reachable, source
+from textjob.engines.saved_graph import Message, reachable, source
+from textjob.packaging import export
 
 v1 = tf.compat.v1
 

@@ -22,8 +22,8 @@ from textjob.adopt.old_h5 import in_todays_words
 from textjob.adopt.wanted import Wanted
 from textjob.check import graph as graph_check
 from textjob.check.finding import FAULT, Finding
+from textjob.engines.saved_graph import Message, ancestors, source
 from textjob.errors import PackageError, UsageError
-from textjob.fit.saved_graph import Message, ancestors, source
 
 v1 = tf.compat.v1
 

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List
 
-from textjob import package
 from textjob.check import answers, config_json, files, graph
 from textjob.check.finding import FAULT, Finding
 from textjob.errors import PackageError, one_line
+from textjob.packaging import package
 
 Tell = Callable[[Finding], None]
 

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
-from textjob import golden, lifecycle, package
 from textjob.check.finding import FAULT, NOTE, OK, Finding
-from textjob.rehearsal import SHIMS
+from textjob.packaging import golden, package
+from textjob.serving import host
+from textjob.serving.client import SHIMS
 
 MAX_BODY = 12 * 2 ** 20   # bytes: the platform's limit for a request
 MAX_SECONDS = 40.0        # for an answer, end to end
@@ -64,7 +65,7 @@ class _NoStartError(Exception):
 def ask(folder: Path, bodies: List[Any]) -> Tuple[List[Tuple[int, Any, float]], str]:
     """(status, reply, seconds) of the start and of each body, and what the process logged."""
     lines = b"".join(json.dumps(body).encode("utf-8") + b"\n" for body in bodies)
-    command = [sys.executable, "-I", str(Path(lifecycle.__file__).resolve()), str(folder.resolve()), str(SHIMS)]
+    command = [sys.executable, "-I", str(Path(host.__file__).resolve()), str(folder.resolve()), str(SHIMS)]
     try:
         done = subprocess.run(command, input=lines, capture_output=True, cwd=os.path.sep, timeout=START_SECONDS)
     except subprocess.TimeoutExpired:

@@ -13,7 +13,7 @@ from textjob.errors import nearest
 MALFORMED, UNSUPPORTED, NO_SOURCE = "ModelArts.3015", "ModelArts.3016", "ModelArts.3017"
 BAD_RESTRAINT, NO_INPUT = "ModelArts.3041", "ModelArts.3514"
 
-RUNTIMES: Dict[str, str] = {  # a TensorFlow runtime of the platform -> the engine of textjob/fit, "" where it has none
+RUNTIMES: Dict[str, str] = {  # a TensorFlow runtime of the platform -> the engine of textjob/engines or ""
     "python2.7": "", "python3.6": "",  # TensorFlow 1.8
     **{"tf1.13-python{}-{}".format(python, unit): "tf1.13-python3.6"
        for python in ("2.7", "3.6", "3.7") for unit in ("cpu", "gpu")},

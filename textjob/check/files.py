@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Iterator, List, Tuple
 
-from textjob import package
 from textjob.check.finding import FAULT, NOTE, OK, Finding
+from textjob.packaging import package
 from textjob.settings import PROJECT
 
 MAX_BYTES = 20 * 10 ** 9   # the platform's limit for a model

@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
-from textjob import package
 from textjob.check.config_json import RUNTIMES
 from textjob.check.finding import FAULT, NOTE, OK, Finding
+from textjob.engines import LOAD, dangerous_ops, engine_fit
+from textjob.engines.saved_graph import Message, assets, meta_graphs
 from textjob.errors import PackageError
-from textjob.fit import LOAD, dangerous_ops, engine_fit
-from textjob.fit.saved_graph import Message, assets, meta_graphs
+from textjob.packaging import package
 
 MAX_TENSOR = 20 * 10 ** 9  # bytes of one constant or variable: more than the platform lets a whole model have
 VARIABLES = ("Variable", "VariableV2", "VarHandleOp")

@@ -2,8 +2,8 @@
 from typing import List, NamedTuple, Optional
 
 from textjob.data.columns import Columns, find_columns, header_columns
-from textjob.data.folders import Source, join, list_folder, nothing_fits, some
 from textjob.data.rows import decide_encoding, read_rows, read_text, suffix
+from textjob.data.sources import Source, join, list_folder, nothing_fits, some
 from textjob.errors import DataError
 
 SHOWN = 10  # bad rows that are shown one by one

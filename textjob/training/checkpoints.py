@@ -15,8 +15,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-from textjob import package
 from textjob.errors import DiskFullError
+from textjob.packaging import package
 
 KEPT = 2
 STATE, FACTS = "state.npz", "facts.json"

@@ -1,8 +1,8 @@
 """What one engine minds about one node of a graph."""
 from typing import Any, Dict, Iterator, List, Tuple
 
-from textjob.fit.registry import Attr, Engine
-from textjob.fit.saved_graph import Graph, Message, called, source
+from textjob.engines.registry import Attr, Engine
+from textjob.engines.saved_graph import Graph, Message, called, source
 
 # AttrValue's field for each kind of attr; a list has fields of the same names
 FIELDS = {"string": "s", "int": "i", "float": "f", "bool": "b", "type": "type", "shape": "shape",

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 from textjob.data.columns import find_columns, header_columns
 from textjob.data.rows import Row, decide_encoding, read_rows
 from textjob.errors import RefusedError
-from textjob.rehearsal import Rehearsal
+from textjob.serving.client import Rehearsal
 
 _CHUNK = 256
 

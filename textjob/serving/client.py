@@ -1,10 +1,10 @@
-"""A package's own service in this process, through the platform's life cycle (:mod:`textjob.lifecycle`)."""
+"""A package's own service in this process, through the platform's life cycle (:mod:`textjob.serving.host`)."""
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-from textjob import lifecycle
 from textjob.errors import PackageError
+from textjob.serving import host
 from textjob.settings import PROJECT
 
 SHIMS = PROJECT / "shims"
@@ -15,8 +15,8 @@ class Rehearsal:
 
     def __init__(self, package: Path) -> None:
         try:
-            self._server = lifecycle.Server(str(package), str(SHIMS))
-        except lifecycle.ServiceError as error:
+            self._server = host.Server(str(package), str(SHIMS))
+        except host.ServiceError as error:
             raise PackageError(str(error))
         self.service = self._server.service
 

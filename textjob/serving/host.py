@@ -6,7 +6,7 @@ As the platform does it: the service file is loaded by path, exactly one leaf cl
 This file imports nothing of the project, so that it can also run as a program, in a process that has nothing on its
 path but the package (and the stand-in for the platform's ``model_service``)::
 
-    python -I textjob/lifecycle.py PACKAGE SHIMS < bodies    # a JSON body a line; answers [status, body, seconds]
+    python -I textjob/serving/host.py PACKAGE SHIMS < bodies    # a JSON body a line; answers [status, body, seconds]
 """
 import importlib.util
 import inspect

@@ -5,7 +5,7 @@ classifier has no need of.
 """
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-from textjob.fit.saved_graph import (
+from textjob.engines.saved_graph import (
     Message,
     ancestors,
     answers,

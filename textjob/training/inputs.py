@@ -7,11 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from models import wide
-from textjob import linear, text
-from textjob.batches import Encoded
-from textjob.data import Dataset, Examples
+from textjob.data.dataset import Dataset, Examples
 from textjob.settings import Settings
-from textjob.vectors import Vectors
+from textjob.text import tokenizer
+from textjob.text.vectors import Vectors
+from textjob.training import wide_part
+from textjob.training.batches import Encoded
 
 _CHUNK = 1024
 
@@ -28,7 +29,7 @@ class Inputs(NamedTuple):
     ids: Callable[[Sequence[str]], np.ndarray]
     """Texts to padded ids, int32 ``[texts, longest]``: the very function that the exported graph holds."""
     wide: Dict[str, np.ndarray]
-    """The weights of the wide part (``textjob/linear.py``); empty where there is none."""
+    """The weights of the wide part (``textjob/wide_part.py``); empty where there is none."""
 
     vectors: Optional[Vectors] = None
     """Of words, trained elsewhere."""
@@ -43,7 +44,7 @@ def prepare(data: Dataset, settings: Settings, vocabulary_file: Path) -> Inputs:
     """Count the training part's words, write the vocabulary, and turn every text into ids."""
     words = _vocabulary(data.train.texts, settings)
     vocabulary_file.write_bytes(b"".join(word + b"\n" for word in words))
-    table = text.table(str(vocabulary_file))
+    table = tokenizer.table(str(vocabulary_file))
     # Labels that train lacks get numbers of their own: no model predicts them, so they count as wrong.
     unseen = sorted(set(data.dev.labels + data.test.labels) - set(data.labels))
     names = data.labels + unseen
@@ -51,7 +52,7 @@ def prepare(data: Dataset, settings: Settings, vocabulary_file: Path) -> Inputs:
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def in_graph(texts):  # type: ignore[no-untyped-def]
-        return text.ids(texts, table, settings.max_length)
+        return tokenizer.ids(texts, table, settings.max_length)
 
     def ids(texts: Sequence[str]) -> np.ndarray:
         return in_graph(_utf8(texts)).numpy()  # type: ignore[no-any-return]
@@ -70,7 +71,7 @@ def with_wide_part(inputs: Inputs, settings: Settings) -> Inputs:
     if not settings.wide:
         return inputs
     longest = settings.wide_ngrams or _longest(inputs.vocabulary, inputs.train)
-    return inputs._replace(wide=linear.fit(
+    return inputs._replace(wide=wide_part.fit(
         inputs.train, class_weights(inputs, settings), longest, _room(inputs.vocabulary), settings.label_smoothing))
 
 
@@ -99,7 +100,7 @@ def _vocabulary(texts: Sequence[str], settings: Settings) -> List[bytes]:
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def words(chunk):  # type: ignore[no-untyped-def]
-        return text.tokens(chunk, settings.max_length)[0]
+        return tokenizer.tokens(chunk, settings.max_length)[0]
 
     counts: Counter[bytes] = collections.Counter()
     for chunk in _chunks(texts):

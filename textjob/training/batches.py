@@ -6,7 +6,7 @@ from typing import List, NamedTuple
 
 import numpy as np
 
-from textjob import text
+from textjob.text import tokenizer
 
 _POOL = 50
 """Batches are sorted by length within this many batches: long enough to be alike, short enough to stay random."""
@@ -25,7 +25,7 @@ class Encoded(NamedTuple):
         lengths = self.lengths[rows]
         column = np.arange(lengths.max())
         position = np.minimum(self.starts[rows][:, None] + column, len(self.ids) - 1)
-        return np.where(column < lengths[:, None], self.ids[position], text.PADDING)
+        return np.where(column < lengths[:, None], self.ids[position], tokenizer.PADDING)
 
 
 def epoch(part: Encoded, batch_size: int, rng: np.random.RandomState) -> List[np.ndarray]:

@@ -12,14 +12,15 @@ import tensorflow as tf
 
 import models
 from models import MODELS, layers, wide
-from textjob import batches, text
-from textjob.batches import Encoded
-from textjob.encoding import Inputs, class_weights
 from textjob.errors import UsageError
-from textjob.mixture import USUAL, Dev
-from textjob.optimizer import Optimizer
 from textjob.settings import Settings
-from textjob.vectors import Vectors
+from textjob.text import tokenizer
+from textjob.text.vectors import Vectors
+from textjob.training import batches
+from textjob.training.batches import Encoded
+from textjob.training.dev_weight import USUAL, Dev
+from textjob.training.inputs import Inputs, class_weights
+from textjob.training.optimizer import Optimizer
 
 
 def share_cores() -> None:
@@ -78,7 +79,7 @@ class Network:
 
         def step(i: Any, losses: Any) -> Any:
             chosen = rows[limits[i]:limits[i + 1]]
-            ids, labels = tf.gather(self._texts, chosen).to_tensor(text.PADDING), tf.gather(self._labels, chosen)
+            ids, labels = tf.gather(self._texts, chosen).to_tensor(tokenizer.PADDING), tf.gather(self._labels, chosen)
             return i + 1, losses.write(i, self._step(ids, labels, number + i))
 
         losses = tf.TensorArray(tf.float32, count, element_shape=[])
@@ -89,7 +90,7 @@ class Network:
         noise = _Noise(s.seed, number)
         if s.word_dropout:
             dropped = tf.logical_and(noise(tf.shape(ids)) < s.word_dropout, ids > 0)
-            ids = tf.where(dropped, tf.fill(tf.shape(ids), text.UNKNOWN), ids)
+            ids = tf.where(dropped, tf.fill(tf.shape(ids), tokenizer.UNKNOWN), ids)
         targets = tf.one_hot(labels, classes) * (1 - s.label_smoothing) + s.label_smoothing / classes
         with tf.GradientTape() as tape:
             logits = self._logits(self.variables, ids, lambda x: layers.dropout(x, s.keep_prob, noise(tf.shape(x))))
@@ -149,7 +150,7 @@ def _begin_with(vectors: Vectors, values: Dict[str, np.ndarray], name: str) -> N
     if vectors.values.shape[1] != size:
         raise UsageError("--vectors has {} values a word, the embedding of {} {}: give --{}_embedding {}".format(
             vectors.values.shape[1], name, size, name, vectors.values.shape[1]))
-    values["embedding"][vectors.words + text.UNKNOWN + 1] = vectors.values
+    values["embedding"][vectors.words + tokenizer.UNKNOWN + 1] = vectors.values
 
 
 class _Noise:

@@ -3,10 +3,10 @@ from typing import Any, Dict, List, Tuple
 
 from textjob import metrics
 from textjob.data.examples import Reader
-from textjob.data.folders import find_parts
+from textjob.data.sources import find_parts
 from textjob.errors import DataError
-from textjob.rehearsal import Rehearsal
-from textjob.report import markdown_table
+from textjob.report.comparison import markdown_table
+from textjob.serving.client import Rehearsal
 
 _CHUNK = 512
 NO_ANSWER = "(no answer)"

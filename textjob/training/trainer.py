@@ -1,7 +1,7 @@
 """One model's training: batches in, the best epoch's weights out.
 
 The order of the batches follows from the job's seed and the epoch, and nothing random in a step from hidden state
-(``textjob/network.py``). One seed repeats a run bit for bit on one machine, and a run can go on from any step.
+(``classifier.py``). One seed repeats a run bit for bit on one machine, and a run can go on from any step.
 """
 import sys
 import time
@@ -12,12 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from models import wide
-from textjob import batches, interruption
-from textjob.checkpoints import Checkpoint, Checkpoints
-from textjob.encoding import Inputs
 from textjob.errors import JobError
-from textjob.network import Network
+from textjob.job import interruption
 from textjob.settings import Settings
+from textjob.training import batches
+from textjob.training.checkpoints import Checkpoint, Checkpoints
+from textjob.training.classifier import Network
+from textjob.training.inputs import Inputs
 
 AT_ONCE = 8
 """Batches of a call of ``Network.run``; a job can be interrupted between two calls."""

@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple, TypeVar
 
-from textjob import package, platform
 from textjob.errors import StorageError
+from textjob.job import nodes
+from textjob.packaging import package
 from textjob.settings import PROJECT
 
 REMOTE = ("obs://", "s3://")
@@ -56,7 +57,7 @@ def fetched(url: str) -> Iterator[str]:
     if not is_remote(url):
         yield url
         return
-    with tempfile.TemporaryDirectory(dir=platform.scratch()) as folder:
+    with tempfile.TemporaryDirectory(dir=nodes.scratch()) as folder:
         target = os.path.join(folder, url.rstrip("/").split("/")[-1])
         mox = moxing()
         if not _asked(url, lambda: mox.exists(url)):
@@ -72,7 +73,7 @@ def written(url: str) -> Iterator[str]:
         yield url
         return
     mox = moxing()
-    with tempfile.TemporaryDirectory(dir=platform.scratch()) as folder:
+    with tempfile.TemporaryDirectory(dir=nodes.scratch()) as folder:
         target = os.path.join(folder, url.rstrip("/").split("/")[-1])
         if _asked(url, lambda: mox.exists(url)):
             _asked(url, lambda: mox.copy(url, target))
@@ -150,7 +151,7 @@ def workspace(url: str) -> Iterator[Workspace]:
         return
     # The same place each time, so that a killed job leaves its files to the next one, which begins with none.
     name = hashlib.sha256(url.rstrip("/").encode("utf-8")).hexdigest()[:16]
-    root = Path(platform.scratch()) / "text-classifier-job-{}-{}".format(os.getuid(), name)
+    root = Path(nodes.scratch()) / "text-classifier-job-{}-{}".format(os.getuid(), name)
     shutil.rmtree(str(root), ignore_errors=True)
     root.mkdir(parents=True)
     try:

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 import models
 from models import layers
-from textjob import text
 from textjob.errors import JobError
+from textjob.text import tokenizer
 
 v1 = tf.compat.v1
 
@@ -28,7 +28,7 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         input_x, keep_prob, texts = placeholders()
-        ids = text.ids(texts, text.table(str(vocabulary_file)), max_length)
+        ids = tokenizer.ids(texts, tokenizer.table(str(vocabulary_file)), max_length)
         logits = models.logits(model, variables(session, model, weights), ids,
                                lambda x: layers.dropout(x, keep_prob, v1.random_uniform(tf.shape(x))))
         # Softmax comes last: by that a service knows probabilities even where it cannot ask the model at its load.

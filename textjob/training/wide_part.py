@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 
 from models import wide
 from textjob import metrics
-from textjob.batches import Encoded
+from textjob.training.batches import Encoded
 
 SEEN = 2
 """An n-gram seen in fewer texts of the training part is not kept."""

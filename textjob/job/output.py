@@ -3,12 +3,12 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
-from textjob import package
-from textjob.checkpoints import Checkpoints
-from textjob.data import Dataset
+from textjob.data.dataset import Dataset
 from textjob.errors import PackageError, RefusedError
+from textjob.job.storage import Workspace
+from textjob.packaging import package
 from textjob.settings import Settings
-from textjob.storage import Workspace
+from textjob.training.checkpoints import Checkpoints
 
 
 class Output:

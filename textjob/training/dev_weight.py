@@ -8,7 +8,7 @@ from typing import Dict, Optional
 import numpy as np
 
 from textjob import metrics
-from textjob.encoding import Inputs
+from textjob.training.inputs import Inputs
 
 USUAL = 0.5
 """What is taken without dev rows, and what few of them have to argue against."""

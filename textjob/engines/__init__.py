@@ -5,10 +5,10 @@ holds it against the real ones. Out of its sight: custom builds and ops, shapes,
 """
 from typing import Dict, Iterable, Iterator, List, Optional
 
-from textjob.fit.dangerous import dangerous_ops
-from textjob.fit.node import Judge
-from textjob.fit.registry import Engine, engines
-from textjob.fit.saved_graph import Graph, Message, meta_graphs
+from textjob.engines.dangerous import dangerous_ops
+from textjob.engines.node import Judge
+from textjob.engines.registry import Engine, engines
+from textjob.engines.saved_graph import Graph, Message, meta_graphs
 
 __all__ = ["LOAD", "SERVING", "SESSION", "dangerous_ops", "engine_fit"]
 

@@ -5,9 +5,9 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 import tensorflow as tf
 
-from textjob.data import Dataset
+from textjob.data.dataset import Dataset
 from textjob.settings import Settings
-from textjob.training import Trained
+from textjob.training.trainer import Trained
 
 FORMAT = 1
 TEXT = {"text": {"type": "string", "index": 0}}

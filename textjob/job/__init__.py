@@ -1,0 +1,1 @@
+"""What surrounds the training: nodes, storage, the output folder, locks and signals."""

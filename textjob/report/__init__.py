@@ -1,0 +1,1 @@
+"""The comparison of the models of a run."""
