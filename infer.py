@@ -56,7 +56,7 @@ def batch(args: argparse.Namespace) -> int:
     with rehearsed(args.model) as rehearsal, storage.fetched(args.data_url) as data, storage.written(url) as output:
         items = batches.read(data, args.label_column, args.text_column)
         before, added = batches.run(rehearsal, items, Path(output))
-    print("{}: {:,} rows answered{}".format(url, added, ", {:,} were there".format(before) if before else ""))
+    print("{}: {:,} rows answered{}".format(url, added, f", {before:,} were there" if before else ""))
     return 0
 
 
@@ -87,7 +87,7 @@ def adopt_model(args: argparse.Namespace) -> int:
     for engine, reasons in check.engines(folder).items():
         notes.append("{} on {}{}".format("will not load" if reasons else "loads", engine,
                                          ": " + "; ".join(reasons[:2]) if reasons else ""))
-    print("\n".join([*notes, "adopted: {}".format(folder)]))
+    print("\n".join([*notes, f"adopted: {folder}"]))
     return 0
 
 
@@ -103,7 +103,7 @@ def _feeds(given: List[str]) -> Any:
         try:
             feeds[name] = json.loads(value)
         except ValueError:
-            raise errors.UsageError("--feed {}: expected NAME=VALUE with a number, true, false or a list".format(pair))
+            raise errors.UsageError(f"--feed {pair}: expected NAME=VALUE with a number, true, false or a list")
     return feeds
 
 

@@ -49,11 +49,10 @@ def main(argv: Sequence[str], began: float = 0.0) -> int:
         with storage.fetched(job.data_url) as data_url:
             dataset = read_dataset(data_url, job.label_column, job.text_column, job.max_bad_rows)
         print("\n".join(dataset.notes))
-        print("{:,} training, {:,} dev and {:,} test rows, {} classes".format(
-            len(dataset.train.texts), len(dataset.dev.texts), len(dataset.test.texts), len(dataset.labels)), flush=True)
+        print(f"{len(dataset.train.texts):,} training, {len(dataset.dev.texts):,} dev and {len(dataset.test.texts):,} test rows, {len(dataset.labels)} classes", flush=True)
         phases.end("data")
         run(job, dataset, Output(job, dataset, work), phases)
-    print("time: {}".format(phases))
+    print(f"time: {phases}")
     return 0
 
 
@@ -85,13 +84,12 @@ def train_all(names: List[str], job: settings.Settings, dataset: Dataset, output
         if job.vectors:
             with storage.fetched(job.vectors) as file:
                 known = vectors.read(file, inputs.vocabulary)
-            print("{}: vectors of {:,} words of the vocabulary".format(job.vectors, len(known.words)))
+            print(f"{job.vectors}: vectors of {len(known.words):,} words of the vocabulary")
             inputs = inputs._replace(vectors=known)
         phases.end("words")
         inputs = with_wide_part(inputs, job)
         phases.end("wide part")
-        print("{:,} words in the vocabulary, {:,} n-grams in the wide part".format(
-            len(inputs.vocabulary), inputs.ngrams), flush=True)
+        print(f"{len(inputs.vocabulary):,} words in the vocabulary, {inputs.ngrams:,} n-grams in the wide part", flush=True)
         for name in names:
             checkpoints = output.checkpoints(name)
             classifier, trained = trainer.train(name, inputs, job, output.logs(name), checkpoints)

@@ -99,11 +99,11 @@ class _Set:
                 key = self._key(row, seed)
                 if key in done:
                     continue
-                print("{} {} seed {}".format(self.name, row, seed), file=sys.stderr, flush=True)
+                print(f"{self.name} {row} seed {seed}", file=sys.stderr, flush=True)
                 try:
                     line = self._baseline(row) if row in BASELINES else self._model(row, seed)
                 except ImportError as error:
-                    print("{} left out: {}".format(row, error), file=sys.stderr, flush=True)
+                    print(f"{row} left out: {error}", file=sys.stderr, flush=True)
                     continue
                 line = dict({"set": self.name, "row": row, "seed": seed, "key": key}, **line)
                 self.results.parent.mkdir(parents=True, exist_ok=True)

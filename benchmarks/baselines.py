@@ -47,10 +47,10 @@ def fasttext(train: Examples, texts: Sequence[str]) -> List[str]:
 
     separate = is_written_without_blanks(train.texts)
     number = {label: i for i, label in enumerate(sorted(set(train.labels)))}
-    name = {"__label__{}".format(i): label for label, i in number.items()}
+    name = {f"__label__{i}": label for label, i in number.items()}
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "train.txt"
-        file.write_text("".join("__label__{} {}\n".format(number[label], _line(text, separate))
+        file.write_text("".join(f"__label__{number[label]} {_line(text, separate)}\n"
                                 for text, label in zip(*train)), encoding="utf-8")
         model = library.train_supervised(str(file), wordNgrams=2, epoch=25, lr=1.0, verbose=0,
                                          thread=min(2, os.cpu_count() or 1))

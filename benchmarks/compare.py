@@ -31,8 +31,8 @@ def main(root: Path, questions: List[str]) -> None:
         card, rehearsal = package.card_of(folder), Rehearsal(folder)
         figures = card["test"] or card["dev"]
         rows.append([folder.parent.name, "{:.4f}".format(figures["accuracy"]), "{:.4f}".format(figures["macro_f1"]),
-                     "{:.1f}".format(card["training"]["seconds"]), "{:.1f}".format(package.size(folder) / 1e6),
-                     "{:.1f}".format(_answer_time(rehearsal) * 1000)])
+                     "{:.1f}".format(card["training"]["seconds"]), f"{package.size(folder) / 1e6:.1f}",
+                     f"{_answer_time(rehearsal) * 1000:.1f}"])
         for question, answer in zip(questions, rehearsal.classify(questions, top_k=1)):
             answers.append([question, folder.parent.name, answer["predicted_label"], "{:.3f}".format(answer["score"])])
     answers.sort(key=lambda row: questions.index(row[0]))

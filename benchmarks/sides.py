@@ -63,4 +63,4 @@ def alternate(sides: Sequence[Side], rounds: int) -> Tuple[List[List[float]], Li
 def ratios(seconds: Sequence[Sequence[float]], side: int) -> str:
     """How much faster the first side is: the median, and in brackets the least and the greatest of the rounds."""
     found = [taken[side] / taken[0] for taken in seconds]
-    return "{:.2f} ({:.2f}-{:.2f})".format(statistics.median(found), min(found), max(found))
+    return f"{statistics.median(found):.2f} ({min(found):.2f}-{max(found):.2f})"

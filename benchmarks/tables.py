@@ -45,15 +45,15 @@ def seconds(lines: Lines) -> str:
     """The same for the time of training."""
     sets = _in_order(lines, "set")
     return markdown_table(["s", *sets], [
-        [row, *("{:.1f}".format(statistics.mean(found)) if found else "" for found in (
+        [row, *(f"{statistics.mean(found):.1f}" if found else "" for found in (
             [line["seconds"] for line in lines if (line["set"], line["row"]) == (name, row)] for name in sets))]
         for row in _rows(lines)])
 
 
 def _spread(values: Sequence[float]) -> str:
     if len(values) < 2:
-        return "{:.1f}".format(values[0]) if values else ""
-    return "{:.1f} ± {:.1f}".format(statistics.mean(values), statistics.stdev(values))
+        return f"{values[0]:.1f}" if values else ""
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
 
 
 def _in_order(lines: Lines, key: str) -> List[str]:
@@ -69,7 +69,7 @@ def _rows(lines: Lines) -> List[str]:
 
 def _put(path: Path, table: str) -> None:
     text = path.read_text(encoding="utf-8")
-    between = re.compile("(?<={}\n).*?(?={})".format(re.escape(BEGIN), re.escape(END)), re.S)
+    between = re.compile(f"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.S)
     if not between.search(text):
-        raise SystemExit("{} has no lines {!r} and {!r} to put the table between".format(path, BEGIN, END))
+        raise SystemExit(f"{path} has no lines {BEGIN!r} and {END!r} to put the table between")
     path.write_text(between.sub(lambda _: "\n" + table + "\n\n", text), encoding="utf-8")

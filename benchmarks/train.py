@@ -64,26 +64,22 @@ def main(argv: Sequence[str]) -> int:
     inputs, wide_seconds = _inputs(job)
     rows = np.random.RandomState(job.seed).permutation(len(inputs.train.lengths))[:given.examples]
     peak = _peak()
-    print("TensorFlow {}, {} cores, {:.0f} GFLOP/s; {:,} examples a round of {:.1f} tokens on average; batches of {}; "
-          "{:,} words, {} classes; the wide part took {:.1f} s\n".format(
-              tf.__version__, os.cpu_count(), peak / 1e9, len(rows), inputs.train.lengths[rows].mean(), job.batch_size,
-              len(inputs.vocabulary), len(inputs.labels), wide_seconds))
+    print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores, {peak / 1e9:.0f} GFLOP/s; {len(rows):,} examples a round of {inputs.train.lengths[rows].mean():.1f} tokens on average; batches of {job.batch_size}; "
+          f"{len(inputs.vocabulary):,} words, {len(inputs.labels)} classes; the wide part took {wide_seconds:.1f} s\n")
     table = []
     for name in job.models:
-        print("measuring {}".format(name), file=sys.stderr, flush=True)
+        print(f"measuring {name}", file=sys.stderr, flush=True)
         sides = _sides(name, inputs, rows, job)
         seconds, to_best = alternate(sides, given.rounds)
         floor = len(rows) * peak / _operations(name, inputs.train.lengths[rows], job.model[name])
         for i, side in enumerate(sides):
             side.close()
             speed = len(rows) / statistics.median(taken[i] for taken in seconds)
-            table.append([name, side.title, "{:,.0f}".format(speed), "{:.0f} %".format(100 * speed / floor),
+            table.append([name, side.title, f"{speed:,.0f}", f"{100 * speed / floor:.0f} %",
                           ratios(seconds, i), "{:.1f} ({:.1f} %)".format(*to_best[i])])
-        table.append([name, "floor", "{:,.0f}".format(floor), "100 %", "", ""])
+        table.append([name, "floor", f"{floor:,.0f}", "100 %", "", ""])
         steps = statistics.median(taken[0] for taken in seconds) / len(rows) * len(inputs.train.lengths)
-        print("{}: the wide part adds {:.1f} % to {} epochs".format(
-            name, 100 * wide_seconds / (steps * classifier.planned_epochs(inputs.train, job)),
-            classifier.planned_epochs(inputs.train, job)), flush=True)
+        print(f"{name}: the wide part adds {100 * wide_seconds / (steps * classifier.planned_epochs(inputs.train, job)):.1f} % to {classifier.planned_epochs(inputs.train, job)} epochs", flush=True)
     print("\n" + markdown_table(
         ["model", "side", "examples/s", "of the floor", "ours is faster by", "s to the best dev accuracy"], table))
     return 0
@@ -131,7 +127,7 @@ def _sides(name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> List[S
     sizes = {side.title: side.weights for side in sides}
     # PyTorch's LSTM has two biases where one would do.
     if max(sizes.values()) - min(sizes.values()) > 0.01 * min(sizes.values()):
-        raise AssertionError("not the same network: {}".format(sizes))
+        raise AssertionError(f"not the same network: {sizes}")
     return sides
 
 

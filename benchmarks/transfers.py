@@ -31,7 +31,7 @@ def main(files: int = 1000, size: int = 10000) -> None:
     """Print a table for each server."""
     for title, command in (("moto", ["-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"]),
                            ("10 ms away", [str(ROOT / "tests" / "storage" / "fault_server.py"), "{port}", "0.01"])):
-        print("\n{} files of {} bytes, {}:\n".format(files, size, title))
+        print(f"\n{files} files of {size} bytes, {title}:\n")
         _measure(command, files, size)
 
 
@@ -39,7 +39,7 @@ def _measure(command: List[str], files: int, size: int) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    endpoint = "http://127.0.0.1:{}".format(port)
+    endpoint = f"http://127.0.0.1:{port}"
     server = subprocess.Popen([sys.executable, *(part.format(port=port) for part in command)],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -56,12 +56,12 @@ def _run(endpoint: str, folder: Path, files: int, size: int) -> None:
     source = folder / "source"
     source.mkdir()
     for number in range(files):
-        (source / "{:05d}.txt".format(number)).write_bytes(os.urandom(size))
+        (source / f"{number:05d}.txt").write_bytes(os.urandom(size))
     seconds: Dict[Tuple[str, str], List[float]] = {}
     ways = _ways(endpoint)
     for turn in range(ROUNDS):
         for name, (up, down) in ways.items():
-            key, here = "bucket/{}-{}".format(turn, len(name)), folder / "{}-{}".format(turn, len(name))
+            key, here = f"bucket/{turn}-{len(name)}", folder / f"{turn}-{len(name)}"
             here.mkdir()
             seconds.setdefault((name, "up"), []).append(_timed(up, str(source), key))
             seconds.setdefault((name, "down"), []).append(_timed(down, key, str(here)))

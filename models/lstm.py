@@ -37,7 +37,7 @@ def bidirectional(w: Weights, x: Any, length: Any) -> Tuple[Any, Any]:
 
 
 def _of(w: Weights, direction: str) -> Tuple[Any, Any]:
-    return tuple(tf.convert_to_tensor(w["lstm/{}/{}".format(direction, name)]) for name in ("kernel", "bias"))
+    return tuple(tf.convert_to_tensor(w[f"lstm/{direction}/{name}"]) for name in ("kernel", "bias"))
 
 
 def _from_the_end(length: Any, columns: Any) -> Any:

@@ -71,7 +71,7 @@ class StorageError(JobError):
 def nearest(name: str, valid: Iterable[str]) -> str:
     """``"; did you mean 'epochs'?"`` where a valid name is near, else ``""``."""
     close = get_close_matches(name, list(valid), n=1, cutoff=0.7)
-    return "; did you mean {!r}?".format(close[0]) if close else ""
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def one_line(text: str) -> str:
@@ -84,7 +84,7 @@ def run(main: Callable[[], int]) -> int:
     try:
         return main()
     except JobError as error:
-        print("error: {}".format(one_line(str(error))), file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)

@@ -68,7 +68,7 @@ class Settings:
     def of_model(self, name: str) -> Dict[str, Any]:
         """What decides how one model comes out: a flat dict, equal for two runs that train the same."""
         how = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _WHERE | {"model"}}
-        how.update({"{}_{}".format(name, key): value for key, value in self.model[name].items()})
+        how.update({f"{name}_{key}": value for key, value in self.model[name].items()})
         return how
 
 
@@ -80,20 +80,20 @@ def from_flags(argv: Sequence[str]) -> Tuple[Settings, List[str]]:
     """
     common, own = _defaults()
     flat = dict(common)
-    flat.update({"{}_{}".format(m, key): value for m, section in own.items() for key, value in section.items()})
+    flat.update({f"{m}_{key}": value for m, section in own.items() for key, value in section.items()})
     parser = _parser(flat)
     given, rest = parser.parse_known_args(argv)
     ignored = _ignored(rest, list(flat) + ["config"])
 
     if given.config:
         for key, value in _flattened(_read(_find(given.config)), common, own).items():
-            flat[key] = _typed(key, value, flat[key], "in {}".format(given.config))
+            flat[key] = _typed(key, value, flat[key], f"in {given.config}")
     for key, value in vars(given).items():
         if key != "config" and value not in (None, ""):
             flat[key] = _typed(key, value, flat[key], "on the command line")
     for key in ("data_url", "train_url"):  # the platform's inputs and outputs may be "obtained from" the environment
         flat[key] = flat[key] or os.environ.get(key, "")
-    settings = Settings(model={m: {key: flat["{}_{}".format(m, key)] for key in section} for m, section in own.items()},
+    settings = Settings(model={m: {key: flat[f"{m}_{key}"] for key in section} for m, section in own.items()},
                         **{key: flat[key] for key in common})
     _check(settings)
     return settings, ignored
@@ -110,7 +110,7 @@ def _read(path: Path) -> Dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError("{} cannot be read: {}".format(path, " ".join(str(error).split())))
     if not isinstance(content, dict):
-        raise UsageError("{} must hold lines of the form 'name: value'".format(path))
+        raise UsageError(f"{path} must hold lines of the form 'name: value'")
     return content
 
 
@@ -119,7 +119,7 @@ def _find(config: str) -> Path:
     for path in (Path(config), PROJECT / config):
         if path.is_file():
             return path
-    raise UsageError("--config {}: no such file, neither from here nor beside train.py".format(config))
+    raise UsageError(f"--config {config}: no such file, neither from here nor beside train.py")
 
 
 def _flattened(content: Dict[str, Any], common: Dict[str, Any], own: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
@@ -128,13 +128,13 @@ def _flattened(content: Dict[str, Any], common: Dict[str, Any], own: Dict[str, D
     for key, value in content.items():
         section, valid = ({key: value}, common) if key not in own else (value, own[key])
         if not isinstance(section, dict):
-            raise UsageError("{!r} is a model: give its settings below it, as in config/{}.yaml".format(key, key))
+            raise UsageError(f"{key!r} is a model: give its settings below it, as in config/{key}.yaml")
         for name in section:
             if name not in valid:
                 everything = list(valid) if key in own else list(common) + list(own)
                 raise UsageError("unknown setting {!r}{}{}".format(
                     name, " of " + key if key in own else "", nearest(str(name), everything)))
-            flat["{}_{}".format(key, name) if key in own else name] = section[name]
+            flat[f"{key}_{name}" if key in own else name] = section[name]
     return flat
 
 
@@ -185,7 +185,7 @@ def _typed(name: str, value: Any, default: Any, where: str) -> Any:
         return int(float(value)) if isinstance(default, int) else kind(value)
     except (KeyError, TypeError, ValueError, OverflowError):
         expected = {bool: "true or false", int: "a whole number", float: "a number", list: "a list"}.get(kind, "text")
-        raise UsageError("{} = {!r} {}: expected {}".format(name, value, where, expected))
+        raise UsageError(f"{name} = {value!r} {where}: expected {expected}")
 
 
 def _check(settings: Settings) -> None:
@@ -204,13 +204,13 @@ def _check(settings: Settings) -> None:
     for name, (least, greatest) in _RANGES.items():
         value = getattr(settings, name)
         if not value >= least or (greatest is not None and not value <= greatest):
-            most = "" if greatest is None else " and at most {:g}".format(greatest)
-            raise UsageError("{} = {}: expected at least {:g}{}".format(name, value, least, most))
+            most = "" if greatest is None else f" and at most {greatest:g}"
+            raise UsageError(f"{name} = {value}: expected at least {least:g}{most}")
     for model, section in settings.model.items():
         for name, value in section.items():  # sizes, all of them
             sizes = value if isinstance(value, list) else [value]
             if not sizes or any(isinstance(size, (int, float)) and not size > 0 for size in sizes):
-                raise UsageError("{}_{} = {}: expected numbers above 0".format(model, name, _shown(value)))
+                raise UsageError(f"{model}_{name} = {_shown(value)}: expected numbers above 0")
     for name, choices in _CHOICES.items():
         if getattr(settings, name) not in choices:
             raise UsageError("{} = {!r}: expected {}{}".format(

@@ -36,15 +36,15 @@ def main(argv: Sequence[str]) -> int:
         server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            environment = _store("http://127.0.0.1:{}".format(port))
+            environment = _store(f"http://127.0.0.1:{port}")
             mox = _moxing(environment)
             for seed, (part, rows) in enumerate([("train", 300), ("dev", 60), ("test", 60)]):
                 sample_data.write_rows(scratch / (part + ".tsv"), rows, seed)
-                mox.copy(str(scratch / (part + ".tsv")), "{}/data/{}.tsv".format(BUCKET, part))
+                mox.copy(str(scratch / (part + ".tsv")), f"{BUCKET}/data/{part}.tsv")
             _v1(args.python, environment)
             _v2(args.python, environment, mox, scratch)
             for job in ("v1", "v2"):
-                _ask(args.python, mox, "{}/{}/model".format(BUCKET, job), scratch / job / "model")
+                _ask(args.python, mox, f"{BUCKET}/{job}/model", scratch / job / "model")
         finally:
             server.terminate()
             server.wait()
@@ -87,13 +87,13 @@ def _run(command: List[str], environment: Dict[str, str], expected: str) -> None
                           text=True)
     print(done.stdout, flush=True)
     if done.returncode or expected not in done.stdout:
-        raise SystemExit("exit code {}, or {!r} is missing above".format(done.returncode, expected))
+        raise SystemExit(f"exit code {done.returncode}, or {expected!r} is missing above")
 
 
 def _v1(python: str, environment: Dict[str, str]) -> None:
     """OBS URLs, one ps and one worker a node; the job copies."""
     bucket = BUCKET.replace("obs://", "s3://")  # the platform rewrites it before the script sees it
-    flags = ["--data_url={}/data/".format(bucket), "--train_url={}/v1/".format(bucket), "--num_gpus=0",
+    flags = [f"--data_url={bucket}/data/", f"--train_url={bucket}/v1/", "--num_gpus=0",
              "--ps_hosts=127.0.0.1:2222", "--worker_hosts=127.0.0.1:2223", "--task_index=0", "--init_method="]
     _run([python, "train.py", *flags, "--job_name=ps"], environment, "nothing to do")
     _run([python, "train.py", *flags, "--job_name=worker", *TRAINING], environment, "best: ")
@@ -119,7 +119,7 @@ def _ask(python: str, mox: Any, url: str, package: Path) -> None:
     mox.copy_parallel(url, str(package))
     command = [python, "infer.py", "predict", "--model", str(package), "--top_k", "1", QUESTION]
     done = subprocess.run(command, cwd=str(PROJECT), capture_output=True, text=True)
-    print("{} answers {}".format(url, done.stdout.strip()), flush=True)
+    print(f"{url} answers {done.stdout.strip()}", flush=True)
     if done.returncode or json.loads(done.stdout)["predicted_label"] != "sport":
         raise SystemExit(done.stderr[-2000:] or "another answer was expected")
 

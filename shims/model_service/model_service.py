@@ -25,7 +25,7 @@ class SingleNodeService:
         return data
 
     def _inference(self, data: Any) -> Any:
-        raise NotImplementedError("{} has no _inference".format(type(self).__name__))
+        raise NotImplementedError(f"{type(self).__name__} has no _inference")
 
     def _postprocess(self, data: Any) -> Any:
         return data

@@ -36,12 +36,11 @@ def _platforms_own(spec: ModuleSpec) -> Optional[ModuleType]:
         # The real one, broken: to work on with another in its place would hide that.
         if any(os.path.exists(os.path.join(root, "framework")) for root in spec.submodule_search_locations or []):
             raise
-        found = "its import fails: {}".format(error)
+        found = f"its import fails: {error}"
     for name in [name for name in sys.modules if name.startswith("moxing.") and name not in known]:
         del sys.modules[name]
     sys.modules["moxing"] = ours
-    warnings.warn("{} is not the platform's moxing ({}); using this project's stand-in {}".format(
-        spec.origin, found, os.path.dirname(__file__)), RuntimeWarning, stacklevel=2)
+    warnings.warn(f"{spec.origin} is not the platform's moxing ({found}); using this project's stand-in {os.path.dirname(__file__)}", RuntimeWarning, stacklevel=2)
     return None
 
 

@@ -60,7 +60,7 @@ def made_service(folder: Path, scores: Callable[[Any], Any], labels: Sequence[st
 
 def upload(*contents: bytes) -> Dict[str, BytesIO]:
     """A form's file field as the platform passes it."""
-    return OrderedDict(("{}.txt".format(name), BytesIO(content)) for name, content in zip("abc", contents))
+    return OrderedDict((f"{name}.txt", BytesIO(content)) for name, content in zip("abc", contents))
 
 
 def ask(service: Any, body: Any) -> Any:

@@ -98,7 +98,7 @@ def test_a_name_and_a_version_that_the_platform_takes_are_no_finding(
 def test_a_name_or_a_version_that_the_platform_refuses_is_a_fault_that_says_what_it_takes(
         bare: Path, run: Callable[..., Any], flag: str, value: str) -> None:
     code, result = run(bare, flag, value)
-    assert code == 5 and any(said.startswith("{} {!r}: the platform takes".format(flag, value))
+    assert code == 5 and any(said.startswith(f"{flag} {value!r}: the platform takes")
                              for said in faults(result, "files"))
 
 
@@ -117,14 +117,14 @@ def test_each_file_that_the_import_needs_is_a_fault_where_it_is_missing(
         (package / "manifest.json").unlink()
         (package / "model_card.json").unlink()
     code, result = run(package)
-    assert code == 5 and "{} is missing: the platform's import needs it".format(name) in faults(result, "files")
+    assert code == 5 and f"{name} is missing: the platform's import needs it" in faults(result, "files")
 
 
 @pytest.mark.parametrize("name", ["saved_model.pb", "config.json", "customize_service.py"])
 def test_a_second_file_of_which_the_import_wants_one_is_a_fault(bare: Path, run: Callable[..., Any], name: str) -> None:
     (bare / "old").mkdir()
     (bare / "old" / name).write_text("{}", encoding="utf-8")
-    assert "old/{0} beside that of the package: the import wants exactly one {0}".format(name) in faults(run(bare)[1])
+    assert f"old/{name} beside that of the package: the import wants exactly one {name}" in faults(run(bare)[1])
 
 
 @pytest.mark.parametrize("name", ["numpy.py", "tensorflow/__init__.py", "google/protobuf/__init__.py", "flask.py",
@@ -133,7 +133,7 @@ def test_a_module_that_hides_one_of_the_image_is_a_fault(bare: Path, run: Callab
     (bare / name).parent.mkdir(parents=True, exist_ok=True)
     (bare / name).touch()
     module = name.split("/")[0].split(".")[0]
-    assert "{}: a module of this name hides that of the platform's image; rename it".format(module) in faults(
+    assert f"{module}: a module of this name hides that of the platform's image; rename it" in faults(
         run(bare)[1])
 
 

@@ -57,7 +57,7 @@ def install(**package: Any) -> List[Any]:
 
 
 def columns(*indexes: int) -> Dict[str, Any]:
-    return {"text{}".format(i): {"type": "string", "index": index} for i, index in enumerate(indexes)}
+    return {f"text{i}": {"type": "string", "index": index} for i, index in enumerate(indexes)}
 
 
 # The packages
@@ -232,7 +232,7 @@ def test_each_code_of_the_manual_has_its_rule() -> None:
     ("dependencies", install(package_name="jieba", package_version="1.0", restraint="ATLEST"), "ATLEAST")])
 def test_what_is_misspelt_is_told_with_the_nearest_valid_name(real: Any, place: str, value: Any, hint: str) -> None:
     (found,) = findings(changed(real, place, value), Path("nowhere"))
-    assert found.message.endswith("did you mean {!r}?".format(hint))
+    assert found.message.endswith(f"did you mean {hint!r}?")
 
 
 def test_an_empty_file_is_told_what_it_lacks() -> None:
@@ -308,7 +308,7 @@ def places(value: Any, where: str = "") -> List[str]:
     """Every place in a JSON value, as :func:`changed` names it."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
     return [place for key, member in inner
-            for at in ["{}.{}".format(where, key)] for place in [at, *places(member, at)]]
+            for at in [f"{where}.{key}"] for place in [at, *places(member, at)]]
 
 
 def assert_told(config: Any) -> None:

@@ -81,7 +81,7 @@ def test_the_document_has_the_rules_of_the_scores_in_the_codes_order() -> None:
 
 def test_the_document_has_what_further_inputs_get_in_the_codes_order() -> None:
     assert [tuple(row) for row in rows_of("Further inputs")] == [
-        ("`{}`".format(part), kind, str(value)) for part, kind, value in service.FEEDS]
+        (f"`{part}`", kind, str(value)) for part, kind, value in service.FEEDS]
 
 
 def test_the_document_names_every_key_of_service_json() -> None:
@@ -401,7 +401,7 @@ def test_a_model_that_no_session_loads_is_loaded_by_tf_saved_model_load_and_the_
     caplog.set_level("INFO")
     for kind, way in (("keras_saved", "tf.saved_model.load"), ("tutorial", "a Session")):
         served(foreign / kind)
-        assert "loaded by {} as".format(way) in caplog.messages[-1]
+        assert f"loaded by {way} as" in caplog.messages[-1]
 
 
 def test_the_repositorys_file_loads_by_path_as_the_platform_does_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
 def blocks(document: str, language: str) -> List[str]:
     """The fenced blocks of a language."""
-    return re.findall(r"^```{}\n(.*?)^```".format(language), document, re.M | re.S)
+    return re.findall(rf"^```{language}\n(.*?)^```", document, re.M | re.S)
 
 
 def test_every_command_of_the_readme_runs(small_data: Path, foreign: Path, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
     kinds = [errors.JobError, *errors.JobError.__subclasses__()]
     assert documented == {0, 130} | {kind.exit_code for kind in kinds}
     for kind in kinds:
-        assert re.search(r"{} +{} ".format(kind.__name__, kind.exit_code), errors.__doc__ or ""), kind
+        assert re.search(rf"{kind.__name__} +{kind.exit_code} ", errors.__doc__ or ""), kind
 
 
 def test_the_table_of_the_platforms_variables_is_that_of_the_code() -> None:
@@ -99,8 +99,8 @@ def test_the_changelog_tells_of_every_command() -> None:
 def test_every_test_that_keeps_a_promise_of_the_faults_document_exists() -> None:
     document = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| ([LR]\d+) \|(.*)$", document, re.M))
-    assert {"L{}".format(i) for i in range(1, 15)} | {"R1", "R2", "R3", "R4", "R8", "R9", "R10"} <= set(rows)
+    assert {f"L{i}" for i in range(1, 15)} | {"R1", "R2", "R3", "R4", "R8", "R9", "R10"} <= set(rows)
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", document)
     assert all("`tests/" in row for row in rows.values()) and len(named) == document.count("::")
     assert [test for file, test in named if not re.search(
-        r"^def {}\(".format(test), (ROOT / file).read_text(encoding="utf-8"), re.M)] == []
+        rf"^def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.M)] == []

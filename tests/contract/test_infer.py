@@ -105,7 +105,7 @@ def test_a_model_that_answers_otherwise_than_at_export_does_not_start(copy: Path
 def test_what_a_service_raises_becomes_mr_0105(raised: str, status: int, copy: Path) -> None:
     service = copy / "customize_service.py"
     source = service.read_text(encoding="utf-8").replace(
-        STEP, STEP + "        raise {}\n".format(raised))
+        STEP, STEP + f"        raise {raised}\n")
     service.write_text(source, encoding="utf-8")
     (copy / "manifest.json").unlink()
     assert Rehearsal(copy).request({"text": "x"}) == (

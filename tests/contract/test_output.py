@@ -271,7 +271,7 @@ def test_a_package_that_is_being_replaced_is_complete_or_absent_whenever_the_job
     with copier:
         assert copier.stdin is not None and copier.stdout is not None
         for seconds in [-1.0, *(0.02 * rng.random() ** 3 for _ in range(60)), -1.0]:  # the first and the last may end
-            copier.stdin.write("{}\n".format(seconds))
+            copier.stdin.write(f"{seconds}\n")
             copier.stdin.flush()
             ends.append(int(copier.stdout.readline()))
             assert_none_is_half(package)

@@ -207,7 +207,7 @@ def test_a_text_on_which_the_model_fails_is_a_model_error_and_the_others_are_ans
 @pytest.mark.parametrize("fault", ["raises", "NaN", "loses a row"])
 def test_one_failing_text_among_hundreds_costs_no_other_its_answer(tmp_path: Path, fault: str) -> None:
     service = made_service(tmp_path / "model", FAILING[fault], ["no", "yes"])
-    texts = ["text {}".format(i) for i in range(300)]
+    texts = [f"text {i}" for i in range(300)]
     texts[200] = "bad"
     answers = ask(service, {"instances": texts})["predictions"]
     assert [i for i, answer in enumerate(answers) if "error" in answer] == [200] and len(answers) == 300

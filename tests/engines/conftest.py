@@ -30,7 +30,7 @@ def python_of(engine: str) -> str:
     if engine == "today":
         return sys.executable
     if not installed(engine):
-        pytest.skip("{} is not installed: make engines, with PYTHON37 set, installs it".format(engine))
+        pytest.skip(f"{engine} is not installed: make engines, with PYTHON37 set, installs it")
     return str(ENGINES_DIR / engine / "bin" / "python")
 
 
@@ -87,4 +87,4 @@ def compare(written_by: str, engine: str, found: Dict[str, Any], expected: Dict[
             assert labels == wanted_labels, (package, way)
             worst = max(worst, max(abs(a - b) for x, y in zip(probabilities, wanted) for a, b in zip(x, y)))
         assert worst <= CLOSE, (engine, way, worst)
-        TABLE.append([written_by, engine, way, str(len(found)), "{:.1e}".format(worst)])
+        TABLE.append([written_by, engine, way, str(len(found)), f"{worst:.1e}"])

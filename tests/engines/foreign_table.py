@@ -41,10 +41,10 @@ def write(terminalreporter: Any, engines: List[str]) -> None:
         answered = {way.split()[0] for way in found.ways}
         lines.append("| " + " | ".join([
             kind, *cells, _share(found.told), str(len(found.packages) or "-"),
-            "{} engines, {} ways".format(len(answered), len(found.ways)) if answered else "-",
-            "{:.1e}".format(found.off)]) + " |")
+            f"{len(answered)} engines, {len(found.ways)} ways" if answered else "-",
+            f"{found.off:.1e}"]) + " |")
     terminalreporter.write_line("\n" + "\n".join(lines))
 
 
 def _share(held: List[bool]) -> str:
-    return "{} of {}".format(sum(held), len(held)) if held else "-"
+    return f"{sum(held)} of {len(held)}" if held else "-"

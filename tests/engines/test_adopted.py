@@ -62,7 +62,7 @@ def test_infer_adopts_on_an_old_training_image(engine: str, kind: str, by_old: D
     package, done = by_old[engine, kind]
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     said = done.stdout.splitlines()
-    assert said[-1] == "adopted: {}".format(package)
+    assert said[-1] == f"adopted: {package}"
     assert {"loads on " + FIT_NAMES[name] for name in ENGINES} < set(said)
 
 
@@ -105,7 +105,7 @@ def test_an_adopted_model_gives_its_sources_answers_on_every_engine_by_every_way
     for package in mine:
         ways, row = answers(engine)[package.folder], foreign_table.row(package.kind)
         assert set(ways) == {"service", "session"} | ({"function"} if engine != "tf1.15.5" else set())
-        row.packages.add("{} {}".format(adopter, package.writer))
+        row.packages.add(f"{adopter} {package.writer}")
         for way, found in ways.items():
             if "error" in found:
                 wrong.append("{} of {}, {}: {}".format(package.kind, package.writer, way, found["error"]))
@@ -115,7 +115,7 @@ def test_an_adopted_model_gives_its_sources_answers_on_every_engine_by_every_way
             row.off = max(row.off, off)
             row.ways.add(engine + " " + way)
             if labels != package.labels or not off <= CLOSE:
-                wrong.append("{} of {}, {}: off by {:.1e}, {}".format(package.kind, package.writer, way, off, labels))
+                wrong.append(f"{package.kind} of {package.writer}, {way}: off by {off:.1e}, {labels}")
     assert not wrong, "\n".join(wrong)
 
 

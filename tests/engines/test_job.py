@@ -44,12 +44,12 @@ def test_infer_runs_on_an_old_training_image(command: list, trained: Dict[str, A
 
 def _interpreter(version: str) -> str:
     root = subprocess.run(["sh", "-c", "pyenv root"], capture_output=True, text=True).stdout.strip()
-    found = sorted(Path(root).glob("versions/{}.*/bin/python".format(version))) if root else []
+    found = sorted(Path(root).glob(f"versions/{version}.*/bin/python")) if root else []
     given = os.environ.get("PYTHON" + version.replace(".", ""))
     for python in [given, *map(str, found), shutil.which("python" + version)]:
         if python and subprocess.run([python, "--version"], capture_output=True).returncode == 0:
             return python
-    pytest.skip("no Python {} here: the grammar is not tried".format(version))
+    pytest.skip(f"no Python {version} here: the grammar is not tried")
 
 
 @pytest.mark.parametrize(("version", "files"), [("3.6", ["customize_service.py"]), ("3.7", JOB)])

@@ -53,4 +53,4 @@ def test_every_code_point_makes_the_same_tokens_on_every_engine(
     found = drive(engine, "sweep", str(tokenizer))
     differing = [i for i, (a, b) in enumerate(zip(found, swept_today)) if a != b]
     assert len(found) == len(swept_today) > 0x110000 // 4096
-    assert not differing, "blocks of 4096 code points: {}".format(differing)
+    assert not differing, f"blocks of 4096 code points: {differing}"

@@ -176,7 +176,7 @@ def test_characters_that_are_not_seen_count_as_blanks_alike_in_all_models(
     service = service_of(packages[model])
     expected = ask(service, {"text": GOAL})
     texts = [text for char in map(chr, UNSEEN[kind]) for text in (
-        "goal{0}team {0}score".format(char), "{0}{0}goal team{0}score{0}".format(char))]
+        f"goal{char}team {char}score", f"{char}{char}goal team{char}score{char}")]
     answers = ask(service, {"req_data": texts})["resp_data"]
     assert [ascii(text) for text, answer in zip(texts, answers) if not same(answer, expected)] == []
 

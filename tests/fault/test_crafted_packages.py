@@ -124,9 +124,9 @@ def test_allow_lets_a_dangerous_op_run_that_is_meant(
 def test_a_model_that_reads_files_calls_python_or_ends_the_process_is_refused_by_check_and_adopt(
         tmp_path: Path, run: Callable[..., Told], op: str, body: Any) -> None:
     folder = deployed(export(tmp_path / "model", of_texts(body)))
-    assert any("op `{}`".format(op) in said for said in faults(check.run(folder)))
+    assert any(f"op `{op}`" in said for said in faults(check.run(folder)))
     told = run("adopt", "--source", folder, "--output", tmp_path / "out")
-    assert told.code == 5 and "op `{}`".format(op) in told.err and not (tmp_path / "out").exists()
+    assert told.code == 5 and f"op `{op}`" in told.err and not (tmp_path / "out").exists()
 
 
 def saving(file: Path) -> Callable[[Any], Any]:
@@ -412,7 +412,7 @@ print(json.dumps(host.Server(package, shims).post(b'{"text": "goal team score"}'
 
 
 def test_a_read_only_package_of_another_user_in_a_path_with_blanks_and_chinese_is_served(tiny: Path) -> None:
-    top = Path("/tmp") / "with blanks 与汉字 {}".format(random.randrange(10 ** 9))  # pytest's own folders are private
+    top = Path("/tmp") / f"with blanks 与汉字 {random.randrange(10 ** 9)}"  # pytest's own folders are private
     user = 65534 if os.getuid() == 0 else 0
     try:
         package = Path(shutil.copytree(str(tiny), str(top / "model")))

@@ -61,7 +61,7 @@ def test_a_missing_or_cut_file_is_refused_by_its_name_before_tensorflow_is_touch
     for size in (0, 1, len(whole) // 2, len(whole) - 1):
         (mined / file).write_bytes(whole[:size])
         said = refused(mined)
-        assert said.startswith("{} was cut or changed: {} bytes, manifest.json lists {}".format(file, size, len(whole)))
+        assert said.startswith(f"{file} was cut or changed: {size} bytes, manifest.json lists {len(whole)}")
     (mined / file).unlink()
     said = refused(mined)
     assert said.startswith(file + ", listed in manifest.json, cannot be read") and OPENED not in said

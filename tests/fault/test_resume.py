@@ -234,7 +234,7 @@ def test_a_second_job_on_one_output_is_refused_and_names_the_first(data: Path, t
     finally:
         first.kill()
         first.wait()
-    assert second.returncode == 4 and '"pid": {}'.format(first.pid) in second.stderr
+    assert second.returncode == 4 and f'"pid": {first.pid}' in second.stderr
     assert "Traceback" not in second.stderr and "epoch" not in second.stdout
 
 

@@ -74,7 +74,7 @@ def test_the_verdict_on_every_export_is_the_engines_own(engine, loader, exports,
         tags = ["serve"] if name.endswith("two_meta_graphs") else None
         reasons = engine_fit(str(exports / name), tags, loader)[engine]
         if bool(reasons) != bool(error):
-            wrong.append("{}: told {}, found {!r}".format(name, reasons, error))
+            wrong.append(f"{name}: told {reasons}, found {error!r}")
     assert not wrong, "\n".join(wrong)
 
 

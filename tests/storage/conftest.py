@@ -59,7 +59,7 @@ def s3_server() -> Iterator[str]:
         port = free.getsockname()[1]
     server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    endpoint = "http://127.0.0.1:{}".format(port)
+    endpoint = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -79,7 +79,7 @@ def s3_server() -> Iterator[str]:
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A URL below which nothing is; the environment points at the real server."""
     monkeypatch.setenv("S3_ENDPOINT", s3_server)
-    return "obs://bucket/{}".format(time.monotonic_ns())
+    return f"obs://bucket/{time.monotonic_ns()}"
 
 
 @pytest.fixture(scope="session")

@@ -96,13 +96,13 @@ class Handler(BaseHTTPRequestHandler):
                     self._refuse(404, "NoSuchUpload")
                     return
                 self.server.uploads[self.query["uploadId"]][1][int(self.query["partNumber"])] = self._damaged_body()
-            self._answer(200, b"", {"ETag": '"{}"'.format(hashlib.md5(self.body).hexdigest())})
+            self._answer(200, b"", {"ETag": f'"{hashlib.md5(self.body).hexdigest()}"'})
             return
         source = self.headers.get("x-amz-copy-source")
         if source:
             stored = self.server.objects[unquote(source).lstrip("/")]
             self.server.objects[self.key] = self.server.stored(stored.body, hashlib.md5(stored.body).hexdigest())
-            self._answer(200, "<CopyObjectResult><ETag>{}</ETag></CopyObjectResult>".format(stored.etag).encode())
+            self._answer(200, f"<CopyObjectResult><ETag>{stored.etag}</ETag></CopyObjectResult>".encode())
             return
         body = self._damaged_body()
         etag, headers = hashlib.md5(body).hexdigest(), {}
@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.server.etag_of_puts == "hidden":
             etag, headers = etag[::-1], {"x-amz-server-side-encryption": "aws:kms"}
         self.server.objects[self.key] = self.server.stored(body, etag, headers=headers)
-        self._answer(200, b"", {"ETag": '"{}"'.format(etag)})
+        self._answer(200, b"", {"ETag": f'"{etag}"'})
 
     def _damaged_body(self) -> bytes:
         if self.server.fault("PUT", self.path, "store_short"):
@@ -156,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _about(self, stored: Any) -> Dict[str, str]:
-        return {"ETag": '"{}"'.format(stored.etag), "Last-Modified": formatdate(stored.since, usegmt=True),
+        return {"ETag": f'"{stored.etag}"', "Last-Modified": formatdate(stored.since, usegmt=True),
                 **stored.headers}
 
     def _delete(self) -> None:
@@ -168,15 +168,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _post(self) -> None:
         if "uploads" in self.query:
-            upload = hashlib.md5("{}{}".format(self.key, time.time()).encode()).hexdigest()
+            upload = hashlib.md5(f"{self.key}{time.time()}".encode()).hexdigest()
             self.server.uploads[upload] = (self.key, {})
-            self._answer(200, "<InitiateMultipartUploadResult><UploadId>{}</UploadId></InitiateMultipartUploadResult>"
-                         .format(upload).encode())
+            self._answer(200, f"<InitiateMultipartUploadResult><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
+                         .encode())
             return
         _, parts = self.server.uploads.pop(self.query["uploadId"])
         ordered = [parts[number] for number in sorted(parts)]
         digest = hashlib.md5(b"".join(hashlib.md5(part).digest() for part in ordered)).hexdigest()
-        self.server.objects[self.key] = self.server.stored(b"".join(ordered), "{}-{}".format(digest, len(ordered)))
+        self.server.objects[self.key] = self.server.stored(b"".join(ordered), f"{digest}-{len(ordered)}")
         self._answer(200, b"<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")
 
     def _list(self) -> None:
@@ -185,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
             rows = "".join("<Upload><Key>{}</Key><UploadId>{}</UploadId></Upload>".format(
                 escape(key.partition("/")[2]), upload) for upload, (key, _) in self.server.uploads.items()
                 if key.startswith(self.key + "/" + prefix))
-            self._answer(200, "<ListMultipartUploadsResult>{}</ListMultipartUploadsResult>".format(rows).encode())
+            self._answer(200, f"<ListMultipartUploadsResult>{rows}</ListMultipartUploadsResult>".encode())
             return
         rows, seen, limit = [], set(), int(self.query.get("max-keys") or 1000)
         last, truncated = "", False
@@ -204,11 +204,11 @@ class Handler(BaseHTTPRequestHandler):
             last = folder or key
             if folder:
                 seen.add(folder)
-                rows.append("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>".format(quote(folder)))
+                rows.append(f"<CommonPrefixes><Prefix>{quote(folder)}</Prefix></CommonPrefixes>")
             else:
-                rows.append("<Contents><Key>{}</Key><Size>{}</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-                            "</Contents>".format(quote(key), len(stored.body)))
-        more = "<NextMarker>{}</NextMarker>".format(quote(last)) if truncated and delimiter else ""
+                rows.append(f"<Contents><Key>{quote(key)}</Key><Size>{len(stored.body)}</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+                            "</Contents>")
+        more = f"<NextMarker>{quote(last)}</NextMarker>" if truncated and delimiter else ""
         self._answer(200, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{}</IsTruncated>{}{}"
                      "</ListBucketResult>".format(str(truncated).lower(), more, "".join(rows)).encode())
 
@@ -216,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
         code = code or MESSAGES.get(status, "Error")
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         message = re.sub("(?<=[a-z])(?=[A-Z])", " ", code)
-        error = "<Error><Code>{}</Code><Message>{}</Message></Error>".format(code, message)
+        error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
         self._answer(status, error.encode(), headers)
 
     def _answer(self, status: int, body: bytes, headers: Optional[Dict[str, str]] = None) -> None:

@@ -69,7 +69,7 @@ class FaultServer(ThreadingHTTPServer):
     def __init__(self, port: int = 0, delay: float = 0.0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.delay = delay
-        self.endpoint = "http://127.0.0.1:{}".format(self.server_address[1])
+        self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
         self.lock = threading.RLock()
         self.epoch = 0
         self.reset()

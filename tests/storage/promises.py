@@ -154,8 +154,8 @@ class Promises(Files):
         assert self.names(file, tree) == before
 
     def test_a_manifests_files_arrive_as_they_lay(self, file: Any, tree: str, root: str) -> None:
-        file.write(root + "/set.manifest", '{{"source": "{0}/a.txt", "annotation": []}}\n\n'
-                   '{{"source": "{0}/sub/b.txt"}}\n{{"source": "content://a text"}}\n'.format(tree))
+        file.write(root + "/set.manifest", f'{{"source": "{tree}/a.txt", "annotation": []}}\n\n'
+                   f'{{"source": "{tree}/sub/b.txt"}}\n{{"source": "content://a text"}}\n')
         file.copy_manifest(root + "/set.manifest", root + "/got")
         assert self.names(file, root + "/got") == ["a.txt", "sub", "sub/b.txt"]
         file.write(root + "/bad.manifest", "no json\n")

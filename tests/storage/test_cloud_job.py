@@ -42,7 +42,7 @@ def test_a_job_with_both_sides_in_the_store_leaves_there_what_a_local_one_leaves
         data: Path, sent: str, s3: str, mox: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(jobs.flags(Path("x"), Path("y"), "--data_url", sent, "--train_url", s3 + "/out/",
                                  "--num_gpus=1", "--job_name=worker", "--task_index=0")) == 0
-    assert "copied to {}/out/model".format(s3) in capsys.readouterr().out
+    assert f"copied to {s3}/out/model" in capsys.readouterr().out
     there = fetched(mox, s3 + "/out", tmp_path / "there")
     assert sorted(path.name for path in there.iterdir()) == ["cnn", "logs", "metric.json", "model", "report"]
     assert is_complete(there / "cnn" / "model") and contents(there / "cnn") == {
@@ -132,7 +132,7 @@ def test_a_package_whose_upload_was_killed_at_any_step_is_invisible_and_the_next
     ended = []
     for steps in (0, 1, 2, 5, 8, 1000):  # it is nine files and two marks to remove
         ended.append(send(runs[1], s3 + "/out", steps))
-        there = fetched(mox, s3 + "/out/model", tmp_path / "there{}".format(steps))
+        there = fetched(mox, s3 + "/out/model", tmp_path / f"there{steps}")
         if (there / "saved_model.pb").exists():
             assert is_complete(there) and contents(there) in [contents(run / "model") for run in runs]
     assert ended == [-9] * 5 + [0]

@@ -50,4 +50,4 @@ def test_every_fault_has_a_test_of_its_number() -> None:
     tests = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("test_mox_*.py")))
     named = re.findall(r"\| (S\d) \|$", section("Transfers that cannot lie"), re.M)
     assert named == ["S1", "S2", "S3", "S4", "S5", "S6", "S7"]
-    assert [number for number in [*named, "S9"] if "def test_{}_".format(number.lower()) not in tests] == []
+    assert [number for number in [*named, "S9"] if f"def test_{number.lower()}_" not in tests] == []

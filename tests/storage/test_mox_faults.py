@@ -64,7 +64,7 @@ def test_s5_a_part_that_fails_is_sent_again_alone(file: Any, server: FaultServer
     file.write(URL, DATA, binary=True)
     assert server.objects["bucket/folder/x"].body == DATA and server.uploads == {}
     # A refused part is sent again alone; the flipped bit shows only in the whole, which begins anew.
-    assert [len(server.asked("PUT", "partNumber={}".format(number))) for number in (1, 2, 3)] == [2, 4, 2]
+    assert [len(server.asked("PUT", f"partNumber={number}")) for number in (1, 2, 3)] == [2, 4, 2]
 
 
 @pytest.mark.usefixtures("in_parts")

@@ -16,7 +16,7 @@ SHIMS = str(Path(__file__).resolve().parents[2] / "shims")
 
 def ran(script: str, *arguments: str) -> str:
     """Standard output of a script that must succeed and say nothing on the side."""
-    code = "import sys\nsys.path.insert(0, {!r})\n{}".format(SHIMS, script)
+    code = f"import sys\nsys.path.insert(0, {SHIMS!r})\n{script}"
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -89,7 +89,7 @@ stream.close()
 """)
     lines = server.objects["bucket/log.txt"].body.decode().splitlines()
     lines = [line for line in lines if line.startswith("INFO:root")]
-    assert lines == ["INFO:root:line {}".format(number) for number in range(5)] + ["INFO:root:the last"]
+    assert lines == [f"INFO:root:line {number}" for number in range(5)] + ["INFO:root:the last"]
 
 
 def test_an_exception_in_with_leaves_the_object_as_it_was(mox: Any, server: FaultServer) -> None:

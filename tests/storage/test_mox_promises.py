@@ -38,7 +38,7 @@ class TestLocal(Promises):
 class TestMemory(Promises):
     @pytest.fixture
     def root(self, tmp_path: Path) -> str:
-        return "memory://{}".format(tmp_path.name)
+        return f"memory://{tmp_path.name}"
 
 
 class TestS3(Promises):
@@ -69,7 +69,7 @@ class TestS3(Promises):
 
     def test_a_listing_of_many_pages_is_whole(self, file: Any, root: str) -> None:
         for number in range(23):
-            file.write("{}/{:02d}/x".format(root, number), "")
+            file.write(f"{root}/{number:02d}/x", "")
         file.set_auth(list_max_keys=5)
         assert len(file.list_directory(root)) == 23
         assert len(file.list_directory(root, recursive=True)) == 46

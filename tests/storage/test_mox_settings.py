@@ -111,7 +111,7 @@ def test_a_store_is_reached_by_the_buckets_own_host_name(mox: Any, server: Fault
         return resolve("127.0.0.1" if host == "bucket.store.test" else host, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", here)
-    monkeypatch.setenv("S3_ENDPOINT", "http://store.test:{}".format(server.server_address[1]))
+    monkeypatch.setenv("S3_ENDPOINT", f"http://store.test:{server.server_address[1]}")
     mox.file.write("obs://bucket/folder/x", "text")
     assert server.objects["bucket/folder/x"].body == b"text" and mox.file.read("obs://bucket/folder/x") == "text"
     assert mox.file.list_directory("obs://bucket", recursive=True) == ["folder", "folder/x"]

@@ -45,7 +45,7 @@ def written(files: Dict[str, str], folder: Path) -> str:
 
 
 def imported(path: List[str], *flags: str, script: str = REPORT) -> "subprocess.CompletedProcess[str]":
-    code = "import sys\nSHIMS = {!r}\nsys.path[:0] = {!r}\n{}".format(SHIMS, path, script)
+    code = f"import sys\nSHIMS = {SHIMS!r}\nsys.path[:0] = {path!r}\n{script}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MOX_")}
     return subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True, timeout=60,
                           env=environment)
@@ -99,7 +99,7 @@ def test_s9_two_copies_of_the_stand_in_do_not_chase_each_other(tmp_path: Path) -
 @pytest.mark.parametrize(("value", "said"), [(None, False), ("1", False), ("0", True)])
 def test_the_import_is_quiet_unless_it_is_asked_to_be_as_loud_as_the_platforms(
         value: Optional[str], said: bool) -> None:
-    setting = "os.environ['MOX_SILENT_MODE'] = {!r}\n".format(value) if value else ""
+    setting = f"os.environ['MOX_SILENT_MODE'] = {value!r}\n" if value else ""
     script = ("import logging, os\n{}import moxing\nprint(logging.getLogger().level == logging.INFO)\n"
               "from moxing.framework.util import runtime\nruntime.reset_logger(logging.ERROR)\n"
               "print(logging.getLogger().level == logging.ERROR)")

@@ -35,7 +35,7 @@ AUTH = ["ak", "sk", "server", "port", "is_secure", "ssl_verify", "long_conn_mode
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
 def test_each_function_takes_the_platforms_arguments(mox: Any, name: str) -> None:
     parameters = inspect.signature(getattr(mox.file, name)).parameters.values()
-    assert ", ".join(parameter.name + ("" if parameter.default is parameter.empty else "={}".format(parameter.default))
+    assert ", ".join(parameter.name + ("" if parameter.default is parameter.empty else f"={parameter.default}")
                      for parameter in parameters) == SIGNATURES[name]
 
 

@@ -24,7 +24,7 @@ def fill(folder: Path, files: Dict[str, str], encoding: str = "utf-8") -> str:
 
 
 def pairs(examples: Examples) -> List[str]:
-    return ["{}|{}".format(label, text) for text, label in zip(*examples)]
+    return [f"{label}|{text}" for text, label in zip(*examples)]
 
 
 def notes_of(dataset: Dataset) -> str:
@@ -55,12 +55,12 @@ def test_one_file_and_a_folder_that_holds_just_it_are_the_same_data(tmp_path):
 
 
 def test_a_folder_per_class_holds_a_text_per_file(tmp_path):
-    names = ["{}/{}.txt".format(label, i) for label in "ab" for i in range(30)]
-    files = {name: "{}\n酒店\n".format(name) for name in names}
+    names = [f"{label}/{i}.txt" for label in "ab" for i in range(30)]
+    files = {name: f"{name}\n酒店\n" for name in names}
     junk = dict.fromkeys([".DS_Store", ".git/x", "__MACOSX/a/1.txt", "a/.hidden", "b/Thumbs.db"], "junk")
     dataset = read_dataset(fill(tmp_path, {**files, **junk, "README.txt": "about"}))
     everything = pairs(dataset.train) + pairs(dataset.dev) + pairs(dataset.test)
-    assert sorted(everything) == sorted("{}|{}".format(name[0], text) for name, text in files.items())
+    assert sorted(everything) == sorted(f"{name[0]}|{text}" for name, text in files.items())
     assert dataset.labels == ["a", "b"]
     assert "not read: README.txt" in dataset.notes
 
@@ -191,7 +191,7 @@ def test_a_name_that_is_not_utf8_is_refused_before_it_breaks_a_print(tmp_path):
 )
 def test_a_bad_row_is_counted_and_shown_with_its_line_and_reason(tmp_path, row, reason):
     dataset = read_dataset(fill(tmp_path, {"train.tsv": "\n" + FEW + row + "\n", "dev.tsv": FEW}))
-    shown = "bad rows: 1 of 7, left out:\n  train.tsv:5: {}\n".format(reason)
+    shown = f"bad rows: 1 of 7, left out:\n  train.tsv:5: {reason}\n"
     assert shown in notes_of(dataset) + "\n"
     assert pairs(dataset.train) == ["pos|good", "neg|bad", "pos|fine"]
 
@@ -219,9 +219,9 @@ def test_too_many_bad_rows_stop_by_share_or_by_count(tmp_path, limit, bad, refus
     if not refused:
         read_dataset(folder, max_bad_rows=limit)
         return
-    with pytest.raises(DataError, match="bad rows: {} of 200, more than".format(bad)) as refusal:
+    with pytest.raises(DataError, match=f"bad rows: {bad} of 200, more than") as refusal:
         read_dataset(folder, max_bad_rows=limit)
-    assert "train.tsv:{}: 1 cells".format(201 - bad) in str(refusal.value)
+    assert f"train.tsv:{201 - bad}: 1 cells" in str(refusal.value)
 
 
 # What is pointed out
@@ -276,8 +276,8 @@ def test_one_part_gives_a_tenth_to_test_and_a_tenth_to_dev_and_keeps_the_order(t
         assert pairs(part) == [row for row in rows if row in kept]
     assert len(dataset.train.texts) + len(dataset.dev.texts) + len(dataset.test.texts) == 1000
     assert 50 <= len(dataset.dev.texts) <= 150 and 50 <= len(dataset.test.texts) <= 150
-    assert "no dev part: {} rows were split off train".format(len(dataset.dev.texts)) in notes_of(dataset)
-    assert "no test part: {} rows were split off train".format(len(dataset.test.texts)) in notes_of(dataset)
+    assert f"no dev part: {len(dataset.dev.texts)} rows were split off train" in notes_of(dataset)
+    assert f"no test part: {len(dataset.test.texts)} rows were split off train" in notes_of(dataset)
 
 
 def test_equal_texts_fall_on_the_same_side_even_with_different_labels(tmp_path):
@@ -287,7 +287,7 @@ def test_equal_texts_fall_on_the_same_side_even_with_different_labels(tmp_path):
 
 
 def test_a_text_stays_on_its_side_when_the_data_grow(tmp_path):
-    more = "".join("pos\tlater text {}\n".format(i) for i in range(100))
+    more = "".join(f"pos\tlater text {i}\n" for i in range(100))
     before = read_dataset(fill(tmp_path / "before", {"all.tsv": ROWS}))
     after = read_dataset(fill(tmp_path / "after", {"all.tsv": more + ROWS}))
     for old, new in zip(before[:3], after[:3]):
@@ -310,7 +310,7 @@ def test_a_missing_test_part_beside_dev_is_only_noted(tmp_path):
 
 
 def test_the_split_is_independent_of_a_plain_hash_split(tmp_path):
-    texts = ["text {}".format(i) for i in range(3000)]
+    texts = [f"text {i}" for i in range(3000)]
     kept = [t for t in texts if int(hashlib.sha256(t.encode("utf-8")).hexdigest()[:16], 16) % 10 > 1]
     rows = "".join("{}\t{}\n".format("ab"[i % 2], text) for i, text in enumerate(kept))
     dataset = read_dataset(fill(tmp_path, {"all.tsv": rows}))
@@ -328,7 +328,7 @@ def test_no_part_is_empty_from_three_different_texts_on(tmp_path, count):
 
 
 def test_a_rare_class_keeps_a_text_in_train(tmp_path):
-    rare = "".join("rare {}\tseldom {}\n".format(i, i) for i in range(60))
+    rare = "".join(f"rare {i}\tseldom {i}\n" for i in range(60))
     dataset = read_dataset(fill(tmp_path, {"all.tsv": ROWS + rare}), label_column="0")
     assert set(dataset.train.labels) == set(dataset.labels)
     assert len(dataset.labels) == 62
@@ -358,6 +358,6 @@ def test_other_labels_another_order_or_more_rows_give_another_digest(tmp_path, t
 
 def test_class_names_are_sorted_by_code_point(tmp_path):
     labels = ["b", "中文", "B", "é", "a b"] * 2
-    rows = "".join("{}\ttext {}\n".format(label, i) for i, label in enumerate(labels))
+    rows = "".join(f"{label}\ttext {i}\n" for i, label in enumerate(labels))
     dataset = read_dataset(fill(tmp_path, {"train.tsv": rows, "dev.tsv": rows}))
     assert dataset.labels == ["B", "a b", "b", "é", "中文"]

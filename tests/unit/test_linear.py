@@ -185,9 +185,9 @@ def inputs(folder: Path, text: str, *flags: str) -> Inputs:
     return with_wide_part(prepare(read_dataset(str(folder), "0"), job, folder / "vocabulary.txt"), job)
 
 
-ENGLISH = "".join("{}\tthe {} of the day is here\n".format(side, word) for side, word in
+ENGLISH = "".join(f"{side}\tthe {word} of the day is here\n" for side, word in
                   [("a", "soup"), ("b", "match")] for _ in range(20) for word in (word, word + " again", word + " so"))
-CHINESE = "".join("{}\t今天的{}在这里\n".format(side, word) for side, word in
+CHINESE = "".join(f"{side}\t今天的{word}在这里\n" for side, word in
                   [("a", "菜"), ("b", "球")] for _ in range(20) for word in (word, word + "很", word + "都"))
 
 

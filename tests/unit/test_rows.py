@@ -96,7 +96,7 @@ def test_a_tab_separated_file_knows_no_quoting(tmp_path):
 
 def test_a_tab_separated_file_is_split_at_line_feeds_alone(tmp_path):
     text = "one\u2028two\x85three\x0bfour\x1cfive\rsix"
-    content = "pos\t{}\r\nneg\tbad\r\r\n".format(text).encode("utf-8")
+    content = f"pos\t{text}\r\nneg\tbad\r\r\n".encode("utf-8")
     assert cells_of(tmp_path, "a.txt", content) == [(1, ["pos", text]), (2, ["neg", "bad\r"])]
 
 
@@ -114,12 +114,12 @@ def test_a_csv_record_may_span_lines_and_bears_the_number_of_its_first(tmp_path)
 
 def test_a_csv_text_may_be_longer_than_the_csv_module_allows_by_default(tmp_path):
     text = "x" * 200000
-    assert cells_of(tmp_path, "a.csv", 'pos,"{}"\n'.format(text).encode("ascii")) == [(1, ["pos", text])]
+    assert cells_of(tmp_path, "a.csv", f'pos,"{text}"\n'.encode("ascii")) == [(1, ["pos", text])]
 
 
 @pytest.mark.parametrize("name, separator", [("a.csv", ","), ("a.tsv", "\t")])
 def test_nul_counts_as_a_blank(tmp_path, name, separator):
-    content = "pos{}very\0good\n".format(separator).encode("ascii")
+    content = f"pos{separator}very\0good\n".encode("ascii")
     assert cells_of(tmp_path, name, content) == [(1, ["pos", "very good"])]
 
 
@@ -151,7 +151,7 @@ def test_a_csv_record_with_a_line_that_does_not_decode_is_bad_as_a_whole(tmp_pat
 
 @pytest.mark.parametrize("suffix, separator", [(".tsv", "\t"), (".txt", "\t"), (".csv", ",")])
 def test_every_form_may_be_gzipped(tmp_path, suffix, separator):
-    content = "好{}酒店\n".format(separator).encode("gb18030")
+    content = f"好{separator}酒店\n".encode("gb18030")
     assert cells_of(tmp_path, "a" + suffix + ".gz", content) == [(1, ["好", "酒店"])]
 
 
@@ -214,7 +214,7 @@ def test_a_broken_first_row_does_not_decide_how_many_columns_there_are():
     "lines",
     [
         ["pos|good", "neg|bad"],
-        ["{}|text {}".format(i // 1.5, i) for i in range(30)],
+        [f"{i // 1.5}|text {i}" for i in range(30)],
         ["1|pos|good", "2|neg|bad", "3|neg|worse"],
         ["title|content|label", "a|b|x", "c|d|y"],
         ["label|class|text", "x|y|a", "x|z|b"],

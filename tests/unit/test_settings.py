@@ -119,8 +119,8 @@ def test_a_boolean_is_what_its_word_says(tmp_path: Path, text: str, value: bool)
     assert parsed("--overwrite", text).overwrite is value
     assert parsed("--overwrite=" + text).overwrite is value
     if text:
-        assert parsed(*config(tmp_path, "overwrite: '{}'\n".format(text))).overwrite is value
-        assert parsed(*config(tmp_path, "overwrite: {}\n".format(text))).overwrite is value
+        assert parsed(*config(tmp_path, f"overwrite: '{text}'\n")).overwrite is value
+        assert parsed(*config(tmp_path, f"overwrite: {text}\n")).overwrite is value
 
 
 def test_a_boolean_flag_without_a_value_is_true(tmp_path: Path) -> None:
@@ -191,12 +191,12 @@ def test_every_number_has_a_range() -> None:
 
 @pytest.mark.parametrize("name, value", [(name, value) for name, (good, _) in RANGES.items() for value in good])
 def test_a_value_at_the_rim_of_its_range_is_taken(name: str, value: str) -> None:
-    parsed("--{}={}".format(name, value))
+    parsed(f"--{name}={value}")
 
 
 @pytest.mark.parametrize("name, value", [(name, value) for name, (_, bad) in RANGES.items() for value in bad])
 def test_a_value_beyond_its_range_is_refused_by_name(name: str, value: str) -> None:
-    said = refusal("--{}={}".format(name, value))
+    said = refusal(f"--{name}={value}")
     assert name in said and "expected" in said
 
 
@@ -230,7 +230,7 @@ def test_a_flag_of_the_platform_is_ignored_and_listed_once(name: str) -> None:
 
 
 def test_the_job_says_once_what_it_ignored(capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ["--{}=0".format(name) for name in PLATFORM]
+    flags = [f"--{name}=0" for name in PLATFORM]
     with pytest.raises(DataError):
         train.main([*flags, "--zzz", "--data_url", "no/such/folder", "--train_url", "out", *flags])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "ignored" in line]
@@ -318,7 +318,7 @@ def test_help_prints_each_setting_with_its_reason_and_its_default(
         section, _, key = name.partition("_")
         file, key = (section, key) if section in MODELS else ("default", name)
         lines = (PROJECT / "config" / (file + ".yaml")).read_text(encoding="utf-8")
-        (reason,) = re.findall(r"^{}: .*# (.*)$".format(key), lines, re.M)
+        (reason,) = re.findall(rf"^{key}: .*# (.*)$", lines, re.M)
         shown = ",".join(map(str, default)) if isinstance(default, list) else str(default) or "''"
-        assert re.search(r"--{} .*{} \(default: {}\)".format(name, re.escape(reason), re.escape(shown)),
+        assert re.search(rf"--{name} .*{re.escape(reason)} \(default: {re.escape(shown)}\)",
                          re.sub(r"\s+", " ", printed)), name

@@ -47,7 +47,7 @@ def adopt(wanted: Wanted) -> Tuple[Path, List[str]]:
             refuse(graph.dangers(located.folder, wanted.allowed))
             asked = Asked(located, wanted)
         except service.LoadError as error:
-            raise PackageError("{}. {}".format(error, _FLAGS))
+            raise PackageError(f"{error}. {_FLAGS}")
         if wanted.as_it_is:
             notes = _as_it_is(wanted, asked, located, target)
         else:
@@ -67,9 +67,9 @@ def _target(wanted: Wanted) -> Path:
     output = Path(wanted.output)
     target = output if output.name == "model" else output / "model"
     if target.exists() and not wanted.overwrite:
-        raise RefusedError("{} is there already: give another --output, or --overwrite to replace it".format(target))
+        raise RefusedError(f"{target} is there already: give another --output, or --overwrite to replace it")
     if target.exists() and not (target / "saved_model.pb").exists():
-        raise RefusedError("{} is no package; it is not replaced".format(target))
+        raise RefusedError(f"{target} is no package; it is not replaced")
     return target
 
 
@@ -87,7 +87,7 @@ def _rewritten(wanted: Wanted, asked: Asked, located: Located, target: Path, scr
     probabilities = asked.probabilities(_items(texts, asked, preprocessing, vocabulary_file))
     probabilities = probabilities[:, [asked.labels.index(label) for label in labels]]
     answered = np.isfinite(probabilities).all(axis=1)
-    notes = ["the source gives no answer to {!r}: it is no golden text".format(text[:30])
+    notes = [f"the source gives no answer to {text[:30]!r}: it is no golden text"
              for text, good in zip(texts, answered) if not good]
     texts = [text for text, good in zip(texts, answered) if good]
     if not texts:
@@ -101,7 +101,7 @@ def _rewritten(wanted: Wanted, asked: Asked, located: Located, target: Path, scr
         ("service.json", json.dumps({"scores": "probabilities"}) + "\n")] if odd else [])
     if preprocessing and preprocessing.never_empty:
         notes.append("the source has no answer to padding alone: an empty text counts as one unknown word")
-    return [*notes, "{} golden texts get the source's own answers".format(len(texts))]
+    return [*notes, f"{len(texts)} golden texts get the source's own answers"]
 
 
 def _preprocessing(wanted: Wanted, asked: Asked) -> Optional[Preprocessing]:
@@ -136,13 +136,13 @@ def _settle_length(asked: Asked, preprocessing: Preprocessing) -> None:
         if np.isfinite(answer(1, least)).all():
             break
     else:
-        raise PackageError("the source answers no text of one word, padded to 1 to {} ids; are the vocabulary and its "
-                           "--padding its own?".format(MOST_LEAST))
+        raise PackageError(f"the source answers no text of one word, padded to 1 to {MOST_LEAST} ids; are the vocabulary and its "
+                           "--padding its own?")
     preprocessing.least = least
     off = np.abs(answer(1, least) - answer(1, least + 7)).max()
     if not off < export.AGREEMENT:
-        raise UsageError("the source answers otherwise when a text is padded further (by up to {:.2g}): say with "
-                         "--length how many ids its texts had in training".format(off))
+        raise UsageError(f"the source answers otherwise when a text is padded further (by up to {off:.2g}): say with "
+                         "--length how many ids its texts had in training")
 
 
 def _items(texts: List[str], asked: Asked, preprocessing: Optional[Preprocessing], vocabulary_file: Path) -> List[Item]:
@@ -202,4 +202,4 @@ def _as_it_is(wanted: Wanted, asked: Asked, located: Located, target: Path) -> L
         package.write(target, copy, made, model_card.config(made, wanted.runtime, asked.takes_ids), [
             ("service.json", json.dumps(options, ensure_ascii=False, indent=1) + "\n"),
             ("labels.txt", "".join(label + "\n" for label in asked.labels))])
-    return ["packaged as it is, asked by its service.json; {} golden answers".format(len(answers))]
+    return [f"packaged as it is, asked by its service.json; {len(answers)} golden answers"]

@@ -41,8 +41,8 @@ class Asked:
         self._run, seen = self._opened(plan)
         self.plan, labels = service.judge(plan, self.meta, options, folder, seen)
         if self.plan.rule == "labels":
-            raise PackageError("{!r} gives labels alone; the contract wants probabilities: name the tensor of the "
-                               "scores with --output_tensor".format(self.plan.output))
+            raise PackageError(f"{self.plan.output!r} gives labels alone; the contract wants probabilities: name the tensor of the "
+                               "scores with --output_tensor")
         self.labels = _labels(wanted.labels, len(labels)) if wanted.labels else list(labels)
 
     def _opened(self, plan: Any) -> Any:
@@ -79,11 +79,10 @@ def _labels(file: str, classes: int) -> List[str]:
     try:
         lines = [line.strip() for line in Path(file).read_bytes().decode("utf-8").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("--labels {} cannot be read: {}".format(file, error))
+        raise DataError(f"--labels {file} cannot be read: {error}")
     labels = [line for line in lines if line]
     if len(set(labels)) != classes or len(labels) != classes:
-        raise DataError("--labels {}: {} names ({} different); the model has {} classes".format(
-            file, len(labels), len(set(labels)), classes))
+        raise DataError(f"--labels {file}: {len(labels)} names ({len(set(labels))} different); the model has {classes} classes")
     return labels
 
 
@@ -107,7 +106,7 @@ def _feature(meta: Message, plan: Any, wanted: str) -> Optional[Feature]:
         raise PackageError("the model reads {} features of its tf.Example ({}); a text classifier reads one".format(
             len(features), ", ".join(feature.name for feature in features)))
     if wanted and features[0].name != wanted:
-        raise UsageError("--feature {}: the model reads {}".format(wanted, features[0].name))
+        raise UsageError(f"--feature {wanted}: the model reads {features[0].name}")
     return features[0]
 
 

@@ -46,8 +46,8 @@ def _of_graph(asked: Asked) -> Frozen:
         tables = {node.name for node in ancestors(whole.node, [output]) if node.op in TABLES}
         fills = [node.name for node in whole.node if node.op in FILLS_A_TABLE and source(node.input[0]) in tables]
         if len(tables) > len(fills):
-            raise PackageError("a table in {} is filled by nothing but its checkpoint: this is not variables alone. {}"
-                               .format(asked.folder, _AS_IT_IS))
+            raise PackageError(f"a table in {asked.folder} is filled by nothing but its checkpoint: this is not variables alone. {_AS_IT_IS}"
+                               )
         graph_def = v1.graph_util.convert_variables_to_constants(session, whole, [source(output), *fills])
     files = _with_paths(graph_def, {source(asset.tensor_info.name): asset.filename for asset in assets(asked.meta)},
                         asked.folder)

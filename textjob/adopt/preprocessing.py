@@ -69,13 +69,12 @@ def read_vocabulary(wanted: Wanted) -> Vocabulary:
     try:
         lines = Path(wanted.vocabulary).read_bytes().decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("--vocabulary {} cannot be read: {}".format(wanted.vocabulary, error))
+        raise DataError(f"--vocabulary {wanted.vocabulary} cannot be read: {error}")
     tokens = [line[:-1] if line.endswith("\r") else line for line in (lines if lines[-1] else lines[:-1])]
     seen: Dict[str, int] = {}
     for number, token in enumerate(tokens, 1):
         if token in seen:
-            raise DataError("--vocabulary {}: {!r} stands on line {} and on line {}; a token has one id".format(
-                wanted.vocabulary, token, seen[token], number))
+            raise DataError(f"--vocabulary {wanted.vocabulary}: {token!r} stands on line {seen[token]} and on line {number}; a token has one id")
         seen[token] = number
     padding = [wanted.first_id + seen[line] - 1 for line in PADDING_LINES if line in seen]
     unknown = [wanted.first_id + seen[line] - 1 for line in UNKNOWN_LINES if line in seen]

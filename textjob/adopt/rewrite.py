@@ -109,7 +109,7 @@ def _input(asked: Asked, frozen: Frozen, texts: Any, ids: Any, padding_id: int) 
         return {frozen.inputs[asked.plan.input]: value[:, None] if ids is None and rank == 2 else
                 value[:, 0] if ids is not None and rank == 1 else value}
     feature = asked.feature
-    names = ["{}:{}".format(feature.node, i) for i in feature.outputs]
+    names = [f"{feature.node}:{i}" for i in feature.outputs]
     value = tf.reshape(texts, [-1, *feature.shape]) if ids is None else tf.cast(ids, feature.dtype)
     if len(names) == 1:
         return {names[0]: value}

@@ -49,7 +49,7 @@ def locate(wanted: Wanted, scratch: Path) -> Located:
     """
     path = Path(wanted.source)
     if not path.exists() and not Path(wanted.source + ".index").exists():
-        raise UsageError("--source {}: there is no such file or folder".format(path))
+        raise UsageError(f"--source {path}: there is no such file or folder")
     for folder in (path, path / "model"):
         if (folder / "saved_model.pb").is_file():
             return _saved_model(wanted, folder, scratch)
@@ -152,9 +152,9 @@ def _checkpoint(wanted: Wanted, path: Path, scratch: Path) -> Located:
                            "beside NAME.meta), nor a Keras file ({})".format(wanted.source, ", ".join(KERAS)))
     if not os.path.exists(prefix + ".meta"):
         raise PackageError(
-            "{0} holds variables alone: how the model computes is known only to the code that built it, so it cannot "
-            "be adopted without that code. Run that code once more: build the graph, restore {0} into it, and save "
-            "with tf.train.Saver (which writes {0}.meta) or, better, SavedModelBuilder; then adopt that".format(prefix))
+            f"{prefix} holds variables alone: how the model computes is known only to the code that built it, so it cannot "
+            f"be adopted without that code. Run that code once more: build the graph, restore {prefix} into it, and save "
+            f"with tf.train.Saver (which writes {prefix}.meta) or, better, SavedModelBuilder; then adopt that")
     _look_through(prefix + ".meta", wanted, scratch)
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
@@ -178,7 +178,7 @@ def _look_through(file: str, wanted: Wanted, scratch: Path) -> None:
     try:
         meta = meta_graph_pb2.MetaGraphDef.FromString(Path(file).read_bytes())
     except (OSError, DecodeError) as error:
-        raise PackageError("{} cannot be read: {}".format(file, error))
+        raise PackageError(f"{file} cannot be read: {error}")
     for name in meta.collection_def["asset_filepaths"].node_list.value:
         meta.asset_file_def.add().tensor_info.name = name
     looked = scratch / "looked_through"
@@ -198,7 +198,7 @@ def _newest(folder: Path) -> str:
     """The checkpoint of a folder that has the highest step: ckpt-10 comes after ckpt-9."""
     found = [str(path)[:-len(".index")] for path in folder.glob("*.index")]
     if not found:
-        raise PackageError("{}: neither saved_model.pb nor a checkpoint in this folder".format(folder))
+        raise PackageError(f"{folder}: neither saved_model.pb nor a checkpoint in this folder")
     return max(found, key=lambda prefix: ([int(n) for n in re.findall(r"\d+", os.path.basename(prefix))], prefix))
 
 
@@ -222,7 +222,7 @@ def _loaded(path: Path, scratch: Path) -> Any:
 def _keras(wanted: Wanted, path: Path, scratch: Path) -> Located:
     model = _loaded(path, scratch)
     if len(model.inputs) != 1:
-        raise PackageError("{} has {} inputs; a text classifier has one".format(path, len(model.inputs)))
+        raise PackageError(f"{path} has {len(model.inputs)} inputs; a text classifier has one")
     given = model.inputs[0]
     first = next((layer for layer in model.layers if not isinstance(layer, tf.keras.layers.InputLayer)), None)
     # A Sequential that nobody told of its input takes ids as floats.
@@ -242,7 +242,7 @@ def _keras(wanted: Wanted, path: Path, scratch: Path) -> Located:
             if isinstance(scores, dict):
                 return dict(scores)
             many = scores if isinstance(scores, (list, tuple)) else [scores]
-            return {"output" if len(many) == 1 else "output_{}".format(i): one for i, one in enumerate(many)}
+            return {"output" if len(many) == 1 else f"output_{i}": one for i, one in enumerate(many)}
 
     served = Served()
     folder = scratch / "saved"

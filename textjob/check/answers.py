@@ -32,22 +32,18 @@ def findings(folder: Path, plan: Any) -> List[Finding]:
     except _NoStartError as error:
         return [Finding(FAULT, "answers", str(error))]
     (_, _, seconds), replies = replies[0], replies[1:]
-    found = [Finding(OK, "answers", "the service starts in {:.1f} s: {}".format(seconds, _how(log)))]
+    found = [Finding(OK, "answers", f"the service starts in {seconds:.1f} s: {_how(log)}")]
     found += _golden(folder, log)
     for request, (status, reply, took) in zip(requests, replies):
         if status != 200 or not _kept(request, reply):
-            found.append(Finding(FAULT, "answers", "{}: answered {} {}".format(
-                request.promise, status, json.dumps(reply, ensure_ascii=False)[:300])))
+            found.append(Finding(FAULT, "answers", f"{request.promise}: answered {status} {json.dumps(reply, ensure_ascii=False)[:300]}"))
         elif took > MAX_SECONDS:
-            found.append(Finding(FAULT, "answers", "{}: after {:.0f} s, the platform waits {:.0f} s".format(
-                request.promise, took, MAX_SECONDS)))
+            found.append(Finding(FAULT, "answers", f"{request.promise}: after {took:.0f} s, the platform waits {MAX_SECONDS:.0f} s"))
     if len(replies) < len(requests):
-        found.append(Finding(FAULT, "answers", "the service's process died of a request ({}): {}".format(
-            requests[len(replies)].promise, log[-300:])))
+        found.append(Finding(FAULT, "answers", f"the service's process died of a request ({requests[len(replies)].promise}): {log[-300:]}"))
     if not any(finding.level == FAULT for finding in found):
         slowest = max(took for _, _, took in replies)
-        found.append(Finding(OK, "answers", "{} requests answered as they should be, the slowest in {:.2f} s".format(
-            len(replies), slowest)))
+        found.append(Finding(OK, "answers", f"{len(replies)} requests answered as they should be, the slowest in {slowest:.2f} s"))
     return found
 
 
@@ -69,7 +65,7 @@ def ask(folder: Path, bodies: List[Any]) -> Tuple[List[Tuple[int, Any, float]], 
     try:
         done = subprocess.run(command, input=lines, capture_output=True, cwd=os.path.sep, timeout=START_SECONDS)
     except subprocess.TimeoutExpired:
-        raise _NoStartError("the service did not answer within {} s".format(START_SECONDS))
+        raise _NoStartError(f"the service did not answer within {START_SECONDS} s")
     log = done.stderr.decode("utf-8", "replace")
     replies = [tuple(json.loads(line)) for line in done.stdout.decode("utf-8").splitlines()]
     if not replies:
@@ -87,7 +83,7 @@ def _requests(plan: Any) -> List[Request]:
         ({"req_data": items}, lambda reply: reply["resp_data"]),
         ({"instances": items}, lambda reply: reply["predictions"]),
     ]
-    asked = [Request("{} gets an answer for each item".format(next(iter(body))), body, _all(answers, len(items)))
+    asked = [Request(f"{next(iter(body))} gets an answer for each item", body, _all(answers, len(items)))
              for body, answers in forms]
     asked += [
         Request("an empty list gets an empty list", {"req_data": []}, lambda reply: reply == {"resp_data": []}),
@@ -121,6 +117,6 @@ def _golden(folder: Path, log: str) -> List[Finding]:
     card: Dict[str, Any] = package.read_json(folder / package.CARD) if (folder / package.CARD).exists() else {}
     count = len(card.get("golden", []))
     if not count:
-        return [Finding(NOTE, "answers", "no golden answers in {}: an engine that computes this model wrongly goes "
-                        "unnoticed (infer.py adopt adds them)".format(package.CARD))]
-    return [Finding(OK, "answers", "{} golden answers replayed".format(count))]
+        return [Finding(NOTE, "answers", f"no golden answers in {package.CARD}: an engine that computes this model wrongly goes "
+                        "unnoticed (infer.py adopt adds them)")]
+    return [Finding(OK, "answers", f"{count} golden answers replayed")]

@@ -15,7 +15,7 @@ BAD_RESTRAINT, NO_INPUT = "ModelArts.3041", "ModelArts.3514"
 
 RUNTIMES: Dict[str, str] = {  # a TensorFlow runtime of the platform -> the engine of textjob/engines or ""
     "python2.7": "", "python3.6": "",  # TensorFlow 1.8
-    **{"tf1.13-python{}-{}".format(python, unit): "tf1.13-python3.6"
+    **{f"tf1.13-python{python}-{unit}": "tf1.13-python3.6"
        for python in ("2.7", "3.6", "3.7") for unit in ("cpu", "gpu")},
     "tensorflow_1.15.0-cann_6.3.0-py_3.7-euler_2.8.3-aarch64": "tf1.15-python3.7",
     "tensorflow_1.15.5-cuda_11.4-py_3.8-ubuntu_20.04-x86_64": "tf1.15-python3.7",
@@ -126,7 +126,7 @@ def findings(config: Dict[str, Any], folder: Path) -> List[Finding]:
 
 
 def _finding(where: str, said: str, level: str = FAULT, code: str = MALFORMED) -> Finding:
-    return Finding(level, "config.json", "{} {}".format(where, said), code)
+    return Finding(level, "config.json", f"{where} {said}", code)
 
 
 def _at(where: str, key: str) -> str:
@@ -136,7 +136,7 @@ def _at(where: str, key: str) -> str:
 def _members(array: Any, where: str, kind: type = object) -> List[Tuple[str, Any]]:
     """What an array holds, each with its place; nothing where it is no array, which is told elsewhere."""
     members = array if isinstance(array, list) else []
-    return [("{}[{}]".format(where, i), member) for i, member in enumerate(members) if isinstance(member, kind)]
+    return [(f"{where}[{i}]", member) for i, member in enumerate(members) if isinstance(member, kind)]
 
 
 def _object(value: Dict[str, Any], fields: Dict[str, Field], where: str) -> Iterator[Finding]:
@@ -151,7 +151,7 @@ def _object(value: Dict[str, Any], fields: Dict[str, Field], where: str) -> Iter
             yield _finding(_at(where, key), "is missing; a real-time service works without, a batch service does not: "
                            + field.remedy, NOTE, NO_INPUT)
         elif field.absent:
-            yield _finding(_at(where, key), "is missing; expected {}: {}".format(field.kind, field.remedy))
+            yield _finding(_at(where, key), f"is missing; expected {field.kind}: {field.remedy}")
 
 
 def _value(value: Any, field: Field, where: str) -> Iterator[Finding]:
@@ -159,8 +159,7 @@ def _value(value: Any, field: Field, where: str) -> Iterator[Finding]:
     for rule in (Rule(lambda _: of_kind, field.kind, FAULT, field.code), *field.rules):
         if not rule.kept(value):
             hint = nearest(value, rule.names) if isinstance(value, str) else ""
-            yield _finding(where, "is {}; expected {}: {}{}".format(
-                _SHOWN.repr(value), rule.expected, field.remedy, hint), rule.level, rule.code)
+            yield _finding(where, f"is {_SHOWN.repr(value)}; expected {rule.expected}: {field.remedy}{hint}", rule.level, rule.code)
             break
     if of_kind and field.inside is not None:
         if isinstance(value, dict):
@@ -175,8 +174,8 @@ def _packages(config: Dict[str, Any], folder: Path) -> Iterator[Finding]:
         for at, package in _members(block.get("packages"), block_at + ".packages", dict):
             name, pair = package.get("package_name"), [package.get(key, "") for key in ("package_version", "restraint")]
             if isinstance(name, str) and name.endswith(".whl") and name not in wheels:
-                yield _finding(at + ".package_name", "is {}; expected a file beside config.json: put the wheel "
-                               "there".format(_SHOWN.repr(name)), FAULT, NO_SOURCE)
+                yield _finding(at + ".package_name", f"is {_SHOWN.repr(name)}; expected a file beside config.json: put the wheel "
+                               "there", FAULT, NO_SOURCE)
             if all(isinstance(value, str) for value in pair) and bool(pair[0]) != bool(pair[1]):
                 yield _finding(at, "has package_version {} and restraint {}; expected both or neither: add the other, "
                                "or take it out".format(*map(_SHOWN.repr, pair)))
@@ -188,7 +187,7 @@ def _bodies(config: Dict[str, Any]) -> Iterator[Finding]:
             body = api.get(name)
             if isinstance(body, dict) and isinstance(body.get("data"), dict):
                 leaf = _SCHEMA if name == "response" else _PART if body.get("Content-type") == MULTIPART else _COLUMN
-                yield from _schemas(body["data"], "{}.{}.data".format(at, name), leaf)
+                yield from _schemas(body["data"], f"{at}.{name}.data", leaf)
 
 
 def _schemas(schema: Any, where: str, of_leaf: Dict[str, Field]) -> Iterator[Finding]:
@@ -217,11 +216,10 @@ def _indexes(columns: List[Tuple[str, Any]]) -> Iterator[Finding]:
     taken: Dict[int, str] = {}
     for at, index in columns:
         if type(index) is int and index in taken:
-            yield _finding(at, "is {}, as {} is; expected a column for each: number them from 0".format(
-                index, taken[index]))
+            yield _finding(at, f"is {index}, as {taken[index]} is; expected a column for each: number them from 0")
         elif type(index) is int:
             taken[index] = at
     last = max(taken, default=-1)
     if len(taken) == len(columns) <= last:
-        yield _finding(taken[last], "is {}; expected each number from 0 to {} once: no leaf reads the column left "
-                       "out".format(last, len(columns) - 1), NOTE, "")
+        yield _finding(taken[last], f"is {last}; expected each number from 0 to {len(columns) - 1} once: no leaf reads the column left "
+                       "out", NOTE, "")

@@ -33,7 +33,7 @@ def findings(folder: Path, paths: List[str]) -> Tuple[List[Finding], bool]:
     found += _layout(folder, paths)
     if not any(finding.level == FAULT for finding in found):
         size = sum((folder / name).stat().st_size for name in paths)
-        found.append(Finding(OK, "files", "{} files, {:.1f} MB".format(len(paths), size / 1e6)))
+        found.append(Finding(OK, "files", f"{len(paths)} files, {size / 1e6:.1f} MB"))
     return found, readable
 
 
@@ -44,22 +44,21 @@ def traps(folder: Path) -> Tuple[List[Finding], List[str]]:
         name = path.relative_to(folder).as_posix()
         mode = os.lstat(str(path)).st_mode
         if stat.S_ISLNK(mode):
-            found.append(_fault("{} is a link: put the file itself there, an upload does not keep links".format(name)))
+            found.append(_fault(f"{name} is a link: put the file itself there, an upload does not keep links"))
         elif stat.S_ISREG(mode):
             if "__pycache__" not in name.split("/"):
                 paths.append(name)
             if path.name == MODEL and path.stat().st_size > MAX_MODEL:
-                found.append(_fault("{} has {:.1f} GB; none has more than 2".format(name, path.stat().st_size / 1e9)))
+                found.append(_fault(f"{name} has {path.stat().st_size / 1e9:.1f} GB; none has more than 2"))
         elif not stat.S_ISDIR(mode):
-            found.append(_fault("{} is neither a file nor a folder (a device, a pipe or a socket)".format(name)))
+            found.append(_fault(f"{name} is neither a file nor a folder (a device, a pipe or a socket)"))
         if name.count("/") > MAX_DEPTH:
-            return [*found, _fault("{}...: folders in folders, more than {}".format(name[:40], MAX_DEPTH))], paths
+            return [*found, _fault(f"{name[:40]}...: folders in folders, more than {MAX_DEPTH}")], paths
         if number >= MAX_FILES:
-            return [*found, _fault("more than {:,} files; a package has about ten".format(MAX_FILES))], paths
+            return [*found, _fault(f"more than {MAX_FILES:,} files; a package has about ten")], paths
     size = sum((folder / name).stat().st_size for name in paths)
     if size > MAX_BYTES:
-        found.append(_fault("{:.1f} GB; the platform takes models of at most {:.0f} GB".format(
-            size / 1e9, MAX_BYTES / 1e9)))
+        found.append(_fault(f"{size / 1e9:.1f} GB; the platform takes models of at most {MAX_BYTES / 1e9:.0f} GB"))
     return found, paths
 
 
@@ -76,7 +75,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _layout(folder: Path, paths: List[str]) -> List[Finding]:
-    found = [_fault("{} is missing: the platform's import needs it".format(name))
+    found = [_fault(f"{name} is missing: the platform's import needs it")
              for name in REQUIRED if name not in paths]
     if not any(re.fullmatch(r"variables/variables\.data-\d{5}-of-\d{5}", name) for name in paths):
         found.append(_fault("variables/variables.data-00000-of-00001 is missing: the platform's import needs it"))
@@ -86,21 +85,21 @@ def _layout(folder: Path, paths: List[str]) -> List[Finding]:
             found.append(_fault("{} beside that of the package: the import wants exactly one {}".format(
                 ", ".join(more), wanted)))
     for module in sorted({name.split("/")[0].split(".")[0] for name in paths if name.endswith(".py")} & OF_THE_IMAGE):
-        found.append(_fault("{}: a module of this name hides that of the platform's image; rename it".format(module)))
+        found.append(_fault(f"{module}: a module of this name hides that of the platform's image; rename it"))
     if folder.name != "model":
-        found.append(Finding(NOTE, "files", "the folder is called {!r}; the platform's import looks for one called "
-                             "'model' in the folder that you select".format(folder.name)))
+        found.append(Finding(NOTE, "files", f"the folder is called {folder.name!r}; the platform's import looks for one called "
+                             "'model' in the folder that you select"))
     return found
 
 
 def _manifest(folder: Path, paths: List[str]) -> List[Finding]:
     if package.MANIFEST not in paths:
         if package.CARD in paths:
-            return [_fault("{} is missing: nothing tells whether this package is complete".format(package.MANIFEST))]
-        return [Finding(NOTE, "files", "no {}: a file that was cut or changed goes unnoticed "
-                        "(infer.py adopt makes a package with one)".format(package.MANIFEST))]
+            return [_fault(f"{package.MANIFEST} is missing: nothing tells whether this package is complete")]
+        return [Finding(NOTE, "files", f"no {package.MANIFEST}: a file that was cut or changed goes unnoticed "
+                        "(infer.py adopt makes a package with one)")]
     return [_fault(problem) for problem in package.problems(folder)] + [
-        Finding(NOTE, "files", "{} is not listed in {}".format(name, package.MANIFEST))
+        Finding(NOTE, "files", f"{name} is not listed in {package.MANIFEST}")
         for name in package.unlisted(folder)]
 
 
@@ -117,14 +116,13 @@ def service_file(folder: Path) -> List[Finding]:
         return [Finding(FAULT, "service", "{} cannot be read by Python {}.{}: {}".format(
             package.SERVICE, *OLDEST_GRAMMAR, error))]
     own = (PROJECT / package.SERVICE).read_bytes() == file.read_bytes()
-    return [Finding(OK, "service", "{} is this template's".format(package.SERVICE)) if own else Finding(
-        NOTE, "service", "{} is not this template's of today: it was changed, or is of another version".format(
-            package.SERVICE))]
+    return [Finding(OK, "service", f"{package.SERVICE} is this template's") if own else Finding(
+        NOTE, "service", f"{package.SERVICE} is not this template's of today: it was changed, or is of another version")]
 
 
 def names(name: str, version: str) -> List[Finding]:
     """Does the platform take this model name and version? Empty means not given."""
     rules = [("--name", name, r"[A-Za-z0-9_-]{1,64}", "1 to 64 of A-Z a-z 0-9 - _"),
              ("--version", version, r"(0|[1-9][0-9]?)(\.(0|[1-9][0-9]?)){2}", "x.y.z, each 0 to 99")]
-    return [_fault("{} {!r}: the platform takes {}".format(flag, value, told))
+    return [_fault(f"{flag} {value!r}: the platform takes {told}")
             for flag, value, pattern, told in rules if value and not re.fullmatch(pattern, value)]

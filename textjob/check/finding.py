@@ -13,5 +13,5 @@ class Finding(NamedTuple):
     code: str = ""     # the platform's error code, such as ModelArts.3015
 
     def __str__(self) -> str:
-        code = " ({})".format(self.code) if self.code else ""
-        return "{}: {}: {}{}".format(self.level, self.rule, self.message, code)
+        code = f" ({self.code})" if self.code else ""
+        return f"{self.level}: {self.rule}: {self.message}{code}"

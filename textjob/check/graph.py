@@ -68,9 +68,9 @@ def dangers(folder: Path, allowed: Iterable[str]) -> List[Finding]:
     for meta in meta_graphs(str(folder)):
         for name in sorted({asset.filename for asset in assets(meta)}):
             if os.path.basename(name) != name or name in ("", ".", ".."):
-                found.append(Finding(FAULT, "files", "the asset {!r} is no name of a file in assets/".format(name)))
+                found.append(Finding(FAULT, "files", f"the asset {name!r} is no name of a file in assets/"))
             elif not (folder / "assets" / name).is_file():
-                found.append(Finding(FAULT, "files", "assets/{} is missing: the graph reads it".format(name)))
+                found.append(Finding(FAULT, "files", f"assets/{name} is missing: the graph reads it"))
     return found or [Finding(OK, "ops", "none that reads or writes files, calls Python or talks to others")]
 
 
@@ -81,8 +81,7 @@ def harm(folder: Path, allowed: Iterable[str]) -> List[Finding]:
     for meta in meta_graphs(str(folder)):
         for node, size in _sizes(meta):
             if size > MAX_TENSOR:
-                found.append(Finding(FAULT, "ops", "node `{}` takes {:,.0f} GB when it is loaded".format(
-                    node, size / 1e9)))
+                found.append(Finding(FAULT, "ops", f"node `{node}` takes {size / 1e9:,.0f} GB when it is loaded"))
     return found
 
 
@@ -119,11 +118,11 @@ def fit(folder: Path, verdicts: Dict[str, List[str]]) -> List[Finding]:
     asked, found = RUNTIMES.get(_runtime(folder), ""), []
     for engine, reasons in verdicts.items():
         if not reasons:
-            found.append(Finding(OK, "engines", "loads on {}".format(engine)))
+            found.append(Finding(OK, "engines", f"loads on {engine}"))
             continue
         level = FAULT if engine == asked else NOTE
-        told = ", which {} asks for".format(package.CONFIG) if engine == asked else ""
-        more = ", and {} more".format(len(reasons) - 3) if len(reasons) > 3 else ""
+        told = f", which {package.CONFIG} asks for" if engine == asked else ""
+        more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
         found.append(Finding(level, "engines", "will not load on {}{}: {}{}".format(
             engine, told, "; ".join(reasons[:3]), more)))
     return found

@@ -35,10 +35,10 @@ def find_columns(rows: Iterable[Row], path: str, label_column: str = "", text_co
     """The columns of a file, from its first rows; a setting is a name in the header, or a number from 0."""
     sample = list(islice(rows, SAMPLE))
     if not sample:
-        raise DataError("{} is empty; rows of a label and a text were expected".format(path))
+        raise DataError(f"{path} is empty; rows of a label and a text were expected")
     cells = [row.cells for row in sample if row.cells is not None]
     if not cells:
-        raise DataError("{}: no row can be read; line {}: {}".format(path, sample[0].line, sample[0].error))
+        raise DataError(f"{path}: no row can be read; line {sample[0].line}: {sample[0].error}")
     named = header_columns(cells[0], path, label_column, text_column)
     if named is not None:
         return named
@@ -51,7 +51,7 @@ def find_columns(rows: Iterable[Row], path: str, label_column: str = "", text_co
     if label is None or text is None:
         raise DataError(_unsure(path, width, cells[0]))
     if label == text:
-        raise DataError("--label_column and --text_column both mean column {} of {}".format(label, path))
+        raise DataError(f"--label_column and --text_column both mean column {label} of {path}")
     return Columns(label, text, False, width)
 
 
@@ -83,8 +83,8 @@ def _locate(
     wanted = {setting} if setting else known
     found = [i for i, name in enumerate(names) if name in wanted and other not in (name, str(i))]
     if len(found) > 1:
-        choice = ", ".join("{!r} (column {})".format(names[i], i) for i in found)
-        raise DataError("{}: {} may each be meant; {} says which".format(path, choice, flag))
+        choice = ", ".join(f"{names[i]!r} (column {i})" for i in found)
+        raise DataError(f"{path}: {choice} may each be meant; {flag} says which")
     return (found[0], True) if found else (None, False)
 
 
@@ -98,9 +98,7 @@ def _chosen(setting: str, flag: str, first: List[str], width: int, path: str) ->
     if wanted in names and not wanted.isdecimal():
         return names.index(wanted)
     raise DataError(
-        "{} {!r}: no such column in {}; it has {} column(s), and its first row is {}{}".format(
-            flag, setting, path, width, _shown(first), nearest(wanted, names)
-        )
+        f"{flag} {setting!r}: no such column in {path}; it has {width} column(s), and its first row is {_shown(first)}{nearest(wanted, names)}"
     )
 
 
@@ -108,8 +106,8 @@ def _fewer_values(rows: List[List[str]], path: str) -> int:
     values = [len({row[i].strip() for row in rows}) for i in (0, 1)]
     if values[0] == values[1] or (len(rows) >= 20 and 2 * min(values) > len(rows)):
         raise DataError(
-            "{}: it is not clear which column is the label: they have {} and {} different values in {} rows; "
-            "--label_column says which (0 or 1)".format(path, values[0], values[1], len(rows))
+            f"{path}: it is not clear which column is the label: they have {values[0]} and {values[1]} different values in {len(rows)} rows; "
+            "--label_column says which (0 or 1)"
         )
     return values.index(min(values))
 
@@ -126,14 +124,10 @@ def _complete(label: Optional[int], text: Optional[int], width: int) -> Tuple[Op
 def _unsure(path: str, width: int, first: List[str]) -> str:
     if width == 1:
         separator = "comma" if suffix(path) == ".csv" else "tab"
-        return "{}: one column ({}); a label and a text were expected, with a {} between them".format(
-            path, _shown(first), separator
-        )
+        return f"{path}: one column ({_shown(first)}); a label and a text were expected, with a {separator} between them"
     return (
-        "{}: {} columns ({}), and no header row that names both a label and a text; --label_column and "
-        "--text_column say which they are (a name in the header, or a number from 0)".format(
-            path, width, _shown(first)
-        )
+        f"{path}: {width} columns ({_shown(first)}), and no header row that names both a label and a text; --label_column and "
+        "--text_column say which they are (a name in the header, or a number from 0)"
     )
 
 

@@ -36,15 +36,15 @@ def read_dataset(data_url: str, label_column: str = "", text_column: str = "", m
         if part in sources:
             parts[part] = reader.read(sources[part])
     if unread:
-        reader.notes.append("not read: {}".format(some(unread)))
+        reader.notes.append(f"not read: {some(unread)}")
     reader.note_bad_rows(max_bad_rows)
     for part, examples in parts.items():
         if not examples.texts:
-            raise DataError("{}: no usable row for the {} part".format(sources[part].url, part))
+            raise DataError(f"{sources[part].url}: no usable row for the {part} part")
     # Before anything is split off: in very small data a class may have no row left in train.
     labels = sorted(set(parts["train"].labels))
     if len(labels) == 1:
-        raise DataError("{}: one class only, {!r}; a classifier needs two".format(data_url, labels[0]))
+        raise DataError(f"{data_url}: one class only, {labels[0]!r}; a classifier needs two")
     notes = reader.notes + _notes_on_texts(parts)
     notes += _add_missing_parts(parts) + _notes_on_labels(parts, labels)
     return Dataset(parts["train"], parts["dev"], parts["test"], labels, notes, _digest(parts))
@@ -63,9 +63,9 @@ def _add_missing_parts(parts: Dict[str, Examples]) -> List[str]:
         for name in sorted(names):
             if not parts[name].texts:
                 found = len(set(train.texts))
-                raise DataError("{} different texts are too few to split a {} part off".format(found, name))
+                raise DataError(f"{found} different texts are too few to split a {name} part off")
             count = len(parts[name].texts)
-            notes.append("no {} part: {:,} rows were split off train, by the text's hash".format(name, count))
+            notes.append(f"no {name} part: {count:,} rows were split off train, by the text's hash")
     elif "test" not in parts:
         parts["test"] = Examples([], [])
         notes.append("no test part: the figures of this run will be those of dev")
@@ -82,14 +82,14 @@ def _notes_on_texts(parts: Dict[str, Examples]) -> List[str]:
         repeated = len(examples.texts) - len(labels)
         conflicting = sum(len(found) > 1 for found in labels.values())
         if repeated:
-            notes.append("{}: rows that repeat the text of an earlier row: {:,}".format(part, repeated))
+            notes.append(f"{part}: rows that repeat the text of an earlier row: {repeated:,}")
         if conflicting:
-            notes.append("{}: texts with several labels: {:,}".format(part, conflicting))
+            notes.append(f"{part}: texts with several labels: {conflicting:,}")
     known = set(parts["train"].texts)
     for part in [part for part in parts if part != "train"]:
         shared = sum(text in known for text in parts[part].texts)
         if shared:
-            notes.append("{}: rows whose text is in train too: {:,}".format(part, shared))
+            notes.append(f"{part}: rows whose text is in train too: {shared:,}")
     return notes
 
 
@@ -100,7 +100,7 @@ def _notes_on_labels(parts: Dict[str, Examples], labels: List[str]) -> List[str]
         absent = [label for label in labels if label not in counts]
         unknown = sorted(set(counts) - set(labels))
         if absent:
-            notes.append("{}: classes without a row: {:,} ({})".format(part, len(absent), some(absent)))
+            notes.append(f"{part}: classes without a row: {len(absent):,} ({some(absent)})")
         if unknown:
             rows = sum(counts[label] for label in unknown)
             lacking = "{}: rows with a label that train lacks, which count as wrong: {:,} ({})"

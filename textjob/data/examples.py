@@ -42,11 +42,11 @@ class Reader:
             return
         shown = self.bad[:SHOWN]
         if len(self.bad) > SHOWN:
-            shown.append("... and {:,} more".format(len(self.bad) - SHOWN))
-        found = "bad rows: {:,} of {:,}".format(len(self.bad), self.rows)
+            shown.append(f"... and {len(self.bad) - SHOWN:,} more")
+        found = f"bad rows: {len(self.bad):,} of {self.rows:,}"
         if len(self.bad) > (limit * self.rows if limit < 1 else limit):
             lines = "\n  ".join(shown)
-            raise DataError("{}, more than --max_bad_rows {:g} allows:\n  {}".format(found, limit, lines))
+            raise DataError(f"{found}, more than --max_bad_rows {limit:g} allows:\n  {lines}")
         self.notes.append(found + ", left out:")
         self.notes.extend("  " + line for line in shown)
 
@@ -57,9 +57,9 @@ class Reader:
         columns = self.columns._replace(header=False)
         first = True
         for row in read_rows(source.url, encoding):
-            place = "{}:{}".format(source.name, row.line)
+            place = f"{source.name}:{row.line}"
             if row.cells is None:
-                self.bad.append("{}: {}".format(place, row.error))
+                self.bad.append(f"{place}: {row.error}")
                 continue
             # Each file is asked for itself: dev may lack the header of train, or order its columns otherwise.
             named = header_columns(row.cells, source.name, *self.settings) if first else None
@@ -67,7 +67,7 @@ class Reader:
             if named is not None:
                 columns = named
             elif len(row.cells) != columns.width:
-                self.bad.append("{}: {}".format(place, _wrong_width(len(row.cells), columns.width, source)))
+                self.bad.append(f"{place}: {_wrong_width(len(row.cells), columns.width, source)}")
             else:
                 self._add(examples, row.cells[columns.label], row.cells[columns.text], place)
         self._note_file(source, examples, encoding, columns)
@@ -86,8 +86,8 @@ class Reader:
         labels = examples.labels
         if not columns.header and len(labels) >= 20 and labels.count(labels[0]) == 1:
             self.notes.append(
-                "{}: no other row has the first one's label, {!r}: if it is the name of a column, give it as "
-                "--label_column".format(source.name, labels[0])
+                f"{source.name}: no other row has the first one's label, {labels[0]!r}: if it is the name of a column, give it as "
+                "--label_column"
             )
 
     def _read_class_folders(self, source: Source, examples: Examples) -> None:
@@ -100,9 +100,9 @@ class Reader:
                 text, encoding = read_text(join(folder, name))
                 encodings.append(encoding)
                 if encoding:
-                    self._add(examples, label, text, "{}/{}".format(place, name))
+                    self._add(examples, label, text, f"{place}/{name}")
                 else:
-                    self.bad.append("{}/{}: neither UTF-8 nor GB18030".format(place, name))
+                    self.bad.append(f"{place}/{name}: neither UTF-8 nor GB18030")
         if not encodings:
             raise DataError(nothing_fits(source.url, entries))
         self.notes.append(
@@ -118,23 +118,23 @@ class Reader:
         tables = [name for name in files if suffix(name) not in ("", ".txt")]
         if tables:  # a folder of data sets, not of classes
             raise DataError(
-                "{} holds {}: in a folder per class each file is one text; give the folder with the data "
-                "itself as --data_url".format(folder, some(tables))
+                f"{folder} holds {some(tables)}: in a folder per class each file is one text; give the folder with the data "
+                "itself as --data_url"
             )
         if deeper:
-            self.notes.append("{}: folders inside it are not read: {}".format(place, some(deeper)))
+            self.notes.append(f"{place}: folders inside it are not read: {some(deeper)}")
         if not files:
-            self.notes.append("{}: the class folder holds no file; there is no such class".format(place))
+            self.notes.append(f"{place}: the class folder holds no file; there is no such class")
         return files
 
     def _add(self, examples: Examples, label: str, text: str, place: str) -> None:
         label = label.strip()
         if not label:
-            self.bad.append("{}: the label is empty".format(place))
+            self.bad.append(f"{place}: the label is empty")
         elif len(label.splitlines()) > 1:
-            self.bad.append("{}: a line separator inside the label".format(place))
+            self.bad.append(f"{place}: a line separator inside the label")
         elif not text.strip():
-            self.bad.append("{}: the text is empty".format(place))
+            self.bad.append(f"{place}: the text is empty")
         else:
             examples.texts.append(text)
             examples.labels.append(label)
@@ -142,5 +142,5 @@ class Reader:
 
 def _wrong_width(found: int, expected: int, source: Source) -> str:
     cause = "a comma outside quotes" if suffix(source.url) == ".csv" else "a tab inside the text"
-    counts = "{} cells where {} were expected".format(found, expected)
-    return "{}; {}?".format(counts, cause) if found > expected else counts
+    counts = f"{found} cells where {expected} were expected"
+    return f"{counts}; {cause}?" if found > expected else counts

@@ -37,9 +37,7 @@ def decode(data: bytes, encoding: str) -> Tuple[str, str]:
         text, error = data.decode(encoding), ""
     except UnicodeDecodeError as problem:
         text = data.decode(encoding, "replace")
-        error = "not {}: byte 0x{:02X} at position {}".format(
-            encoding.upper(), data[problem.start], problem.start
-        )
+        error = f"not {encoding.upper()}: byte 0x{data[problem.start]:02X} at position {problem.start}"
     # A mark may open any line, not only the first: files are joined with ``cat``.
     text = text[1:] if text.startswith("\ufeff") else text
     return text.replace("\0", " "), error
@@ -54,7 +52,7 @@ def decide_encoding(path: str) -> str:
     foreign = decoded = 0
     for number, line in enumerate(_raw_lines(path)):
         if number == 0 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise DataError("{} is UTF-16; UTF-8 or GB18030 was expected: save it as UTF-8".format(path))
+            raise DataError(f"{path} is UTF-16; UTF-8 or GB18030 was expected: save it as UTF-8")
         if number == 0 and line.startswith(codecs.BOM_UTF8):
             return "utf-8"
         if not line.isascii():
@@ -67,7 +65,7 @@ def read_rows(path: str, encoding: str) -> Iterator[Row]:
     """The rows of a file, bad ones included; blank lines are skipped."""
     reader = READERS.get(suffix(path))
     if reader is None:
-        raise DataError("{}: cannot tell the form of the file by its name; {}".format(path, ACCEPTED))
+        raise DataError(f"{path}: cannot tell the form of the file by its name; {ACCEPTED}")
     return reader(_lines(path, encoding), path)
 
 
@@ -93,7 +91,7 @@ def _raw_lines(path: str) -> Iterator[bytes]:
         with fsspec.open(path, "rb", compression="infer") as file:
             yield from file
     except (OSError, EOFError, zlib.error) as error:  # the last two: a damaged .gz
-        raise DataError("{} cannot be read: {}".format(path, error)) from error
+        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _lines(path: str, encoding: str) -> Iterator[Line]:
@@ -139,10 +137,10 @@ def _read_csv(lines: Iterator[Line], path: str) -> Iterator[Row]:
         except csv.Error as error:
             if feed.ended or reader.line_num > start:  # which lines are rows cannot be told any more
                 raise DataError(
-                    "{}: the quoted text that begins in line {} is not closed properly ({}); inside quotes a "
-                    "quote is written twice".format(path, start, error)
+                    f"{path}: the quoted text that begins in line {start} is not closed properly ({error}); inside quotes a "
+                    "quote is written twice"
                 ) from error
-            yield Row(start, None, "not RFC 4180: {}".format(error))
+            yield Row(start, None, f"not RFC 4180: {error}")
             continue
         if feed.bad.number >= start:
             yield Row(start, None, feed.bad.error)

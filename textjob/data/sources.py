@@ -63,7 +63,7 @@ def list_folder(url: str) -> List[Entry]:
             is_folder = info["type"] == "directory" or (info["type"] != "file" and fs.isdir(info["name"]))
             entries.append(Entry(_readable(name, url), is_folder))
     except OSError as error:
-        raise DataError("{} cannot be listed: {}".format(url, error)) from error
+        raise DataError(f"{url} cannot be listed: {error}") from error
     return sorted(entries)
 
 
@@ -84,7 +84,7 @@ def nothing_fits(url: str, entries: List[Entry]) -> str:
 
 def some(names: List[str], limit: int = 5) -> str:
     """``a, b, c and 4 more``."""
-    more = " and {:,} more".format(len(names) - limit) if len(names) > limit else ""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
 
 
@@ -92,9 +92,9 @@ def _is_folder(url: str) -> bool:
     try:
         fs, path = url_to_fs(url)
     except (ValueError, ImportError) as error:  # an unknown protocol, or one whose package is missing
-        raise DataError("{} cannot be opened: {}".format(url, error)) from error
+        raise DataError(f"{url} cannot be opened: {error}") from error
     if not fs.exists(path):
-        raise DataError("{} does not exist; a folder or a file with labelled text was expected".format(url))
+        raise DataError(f"{url} does not exist; a folder or a file with labelled text was expected")
     return bool(fs.isdir(path))
 
 
@@ -112,7 +112,7 @@ def _part(entry: Entry) -> str:
 def _only(part: str, found: List[Entry], data_url: str) -> Entry:
     if len(found) > 1:
         names = " and ".join(entry.name for entry in found)
-        raise DataError("{}: {} are both the {} part; leave one of them".format(data_url, names, part))
+        raise DataError(f"{data_url}: {names} are both the {part} part; leave one of them")
     return found[0]
 
 
@@ -121,5 +121,5 @@ def _readable(name: str, url: str) -> str:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        raise DataError("{}: the name {} is not UTF-8; rename it".format(url, ascii(name))) from None
+        raise DataError(f"{url}: the name {ascii(name)} is not UTF-8; rename it") from None
     return name

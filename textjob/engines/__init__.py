@@ -24,7 +24,7 @@ def engine_fit(saved_model: str, tags: Optional[Iterable[str]] = None, loader: s
     ``saved_model`` is a ``saved_model.pb`` or its folder. Every MetaGraph counts, unless ``tags`` names one.
     """
     if loader not in (SESSION, LOAD, SERVING):
-        raise ValueError("loader is {!r}; expected {!r}, {!r} or {!r}".format(loader, SESSION, LOAD, SERVING))
+        raise ValueError(f"loader is {loader!r}; expected {SESSION!r}, {LOAD!r} or {SERVING!r}")
     graphs = [Graph(meta) for meta in meta_graphs(saved_model, tags)]
     return {engine.name: sorted({reason for graph in graphs for reason in _graph(graph, engine, loader)})
             for engine in engines()}
@@ -33,7 +33,7 @@ def engine_fit(saved_model: str, tags: Optional[Iterable[str]] = None, loader: s
 def _graph(graph: Graph, engine: Engine, loader: str) -> Iterator[str]:
     """Everything that this engine's loader minds about a MetaGraph, with repetitions."""
     if loader == LOAD and not engine.has_load:
-        yield "TensorFlow {} has no tf.saved_model.load".format(engine.tensorflow)
+        yield f"TensorFlow {engine.tensorflow} has no tf.saved_model.load"
         return
     judge = Judge(engine, graph)
     # tf.saved_model.load rebuilds what tf.saved_model.save wrote from objects and functions alone.
@@ -46,10 +46,9 @@ def _graph(graph: Graph, engine: Engine, loader: str) -> Iterator[str]:
 
 def _versions(versions: Message, engine: Engine) -> Iterator[str]:
     if versions.min_consumer > engine.graph_version:
-        yield "the graph asks for graph version {} or newer, this is {}".format(
-            versions.min_consumer, engine.graph_version)
+        yield f"the graph asks for graph version {versions.min_consumer} or newer, this is {engine.graph_version}"
     if engine.graph_version in versions.bad_consumers:
-        yield "the graph refuses graph version {}".format(engine.graph_version)
+        yield f"the graph refuses graph version {engine.graph_version}"
 
 
 def _main_node(node: Message, judge: Judge, loader: str) -> Iterator[str]:
@@ -59,7 +58,7 @@ def _main_node(node: Message, judge: Judge, loader: str) -> Iterator[str]:
     reasons = list(judge.definition(node, stripping=loader != SERVING))
     if loader == SESSION and engine.looks_up_listed_ops and node.op in engine.unlisted and (
             node.op in graph.writer_ops):
-        reasons.append("op `{}` is not registered in its Python".format(node.op))
+        reasons.append(f"op `{node.op}` is not registered in its Python")
     if not reasons and (running or loader != LOAD):
         reasons.extend(judge.kernel(node))
     yield from reasons
@@ -95,4 +94,4 @@ def _functions(judge: Judge, loader: str) -> Iterator[str]:
 def _branch_list(node: Message, engine: Engine, loader: str) -> Iterator[str]:
     """``tf.saved_model.load`` of 2.1 renames functions and forgets those in lists (``tf.switch_case``)."""
     if loader == LOAD and engine.version == (2, 1) and any(value.list.func for value in node.attr.values()):
-        yield "tf.saved_model.load loses the branches of op `{}`".format(node.op)
+        yield f"tf.saved_model.load loses the branches of op `{node.op}`"

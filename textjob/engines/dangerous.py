@@ -78,7 +78,7 @@ def dangerous_ops(saved_model: str, tags: Optional[Iterable[str]] = None) -> Lis
         for op, why, node in Inspected(meta).findings():
             found.setdefault((op, why), []).append(node)
     return ["op `{}` {} (node `{}`{})".format(
-        op, why, nodes[0], ", and {} more".format(len(nodes) - 1) if len(nodes) > 1 else "")
+        op, why, nodes[0], f", and {len(nodes) - 1} more" if len(nodes) > 1 else "")
         for (op, why), nodes in sorted(found.items())]
 
 
@@ -111,7 +111,7 @@ class Inspected:
             for node in nodes.values():
                 why = self.why(scope, node)
                 if why:
-                    yield node.op, why, "{} in {}".format(node.name, scope) if scope else node.name
+                    yield node.op, why, f"{node.name} in {scope}" if scope else node.name
 
     def why(self, scope: str, node: Message) -> str:
         """What harm this node can do; "" for none."""

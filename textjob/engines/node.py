@@ -30,7 +30,7 @@ def type_name(number: int) -> str:
     """``bfloat16`` for 14; the number for what even this TensorFlow does not know."""
     from tensorflow.core.framework import types_pb2
     names: Dict[int, str] = {value: name[3:].lower() for name, value in types_pb2.DataType.items()}
-    return names.get(number, "data type {}".format(number))
+    return names.get(number, f"data type {number}")
 
 
 def held(value: Message, attr: Attr) -> Tuple[bool, List[Any]]:
@@ -66,16 +66,16 @@ class Judge:
             return
         op = self.engine.op(node.op)
         if op is None:
-            yield "op `{}` is not registered".format(node.op)
+            yield f"op `{node.op}` is not registered"
             return
         for name in sorted(node.attr):
             if name in op.attrs:
                 yield from self._attr(node, name, op.attrs[name], strict)
             elif strict and not name.startswith("_") and self._minded(node, name, stripping):
-                yield "attr `{}` of op `{}` is not known".format(name, node.op)
+                yield f"attr `{name}` of op `{node.op}` is not known"
         for name, attr in sorted(op.attrs.items()):
             if name not in node.attr and not attr.default:
-                yield "attr `{}` of op `{}` is missing, and has no default there".format(name, node.op)
+                yield f"attr `{name}` of op `{node.op}` is missing, and has no default there"
         yield from self._inputs(node, op.inputs)
 
     def _minded(self, node: Message, name: str, stripping: bool) -> bool:
@@ -92,12 +92,12 @@ class Judge:
         """Is this value one that the definition takes?"""
         right, found = held(node.attr[name], attr)
         if not right:
-            yield "attr `{}` of op `{}` is not of the kind {}".format(name, node.op, attr.kind)
+            yield f"attr `{name}` of op `{node.op}` is not of the kind {attr.kind}"
             return
         kind = attr.kind.replace("list(", "").rstrip(")")
         for number in found if kind == "type" else ():
             if number and number % 100 not in self.engine.types:  # 100 more: a reference to that type
-                yield "{} is not known (attr `{}` of op `{}`)".format(type_name(number), name, node.op)
+                yield f"{type_name(number)} is not known (attr `{name}` of op `{node.op}`)"
                 return
         if not strict:
             return
@@ -105,12 +105,12 @@ class Judge:
             told = value.decode("utf-8", "replace") if kind == "string" else value
             if told not in attr.allowed:
                 told = type_name(told) if kind == "type" else repr(told)
-                yield "op `{}` does not take {} for its attr `{}`".format(node.op, told, name)
+                yield f"op `{node.op}` does not take {told} for its attr `{name}`"
         if attr.minimum is None or not (found or attr.kind.startswith("list(")):
             return
         size: int = len(found) if attr.kind.startswith("list(") else found[0]
         if size < attr.minimum:
-            yield "attr `{}` of op `{}` is {}, its minimum is {}".format(name, node.op, size, attr.minimum)
+            yield f"attr `{name}` of op `{node.op}` is {size}, its minimum is {attr.minimum}"
 
     @staticmethod
     def _inputs(node: Message, inputs: List[str]) -> Iterator[str]:
@@ -124,7 +124,7 @@ class Judge:
                 wanted += len(value.list.type) if count.startswith("*") else value.i
         given = sum(not name.startswith("^") for name in node.input)
         if wanted != given:
-            yield "op `{}` takes {} inputs, not {}".format(node.op, wanted, given)
+            yield f"op `{node.op}` takes {wanted} inputs, not {given}"
 
     def kernel(self, node: Message) -> Iterator[str]:
         """Has the engine a CPU kernel for the node's types?"""
@@ -148,20 +148,20 @@ class Judge:
             given = scope.get(source(node.input[ALGORITHM_INPUT]))
             if given is not None and given.op == "Const" and (
                     list(given.attr["value"].tensor.int_val) == [AUTO_SELECT]):
-                yield "op `{}` leaves its algorithm to the device, which is not known".format(node.op)
+                yield f"op `{node.op}` leaves its algorithm to the device, which is not known"
         version, ops = CHANNELS_LAST
         if self.engine.version < version and node.op in ops and "data_format" in node.attr and (
                 node.attr["data_format"].s == b"NCHW"):
-            yield "op `{}` has no CPU kernel for data_format=NCHW".format(node.op)
+            yield f"op `{node.op}` has no CPU kernel for data_format=NCHW"
 
     def lowering(self, node: Message) -> Iterator[str]:
         version, ops = NOT_LOWERED
         asked = LOWERING in node.attr and node.attr[LOWERING].b
         if asked and self.engine.version == version and node.op in ops:
-            yield "op `{}` cannot be lowered (attr `{}`)".format(node.op, LOWERING)
+            yield f"op `{node.op}` cannot be lowered (attr `{LOWERING}`)"
 
     def calls(self, node: Message) -> Iterator[str]:
         """Are the functions there that it names?"""
         for name in sorted(self.graph.missing_functions and self.graph.missing_functions & called(node)):
             if name != node.op:
-                yield "function `{}` is not in the library".format(name)
+                yield f"function `{name}` is not in the library"

@@ -20,14 +20,14 @@ def meta_graphs(saved_model: str, tags: Optional[Iterable[str]] = None) -> List[
         with open(path, "rb") as file:
             model.ParseFromString(file.read())
     except (OSError, DecodeError) as error:
-        raise PackageError("{} is not a readable saved_model.pb: {}".format(path, error)) from error
+        raise PackageError(f"{path} is not a readable saved_model.pb: {error}") from error
     if tags is None:
         return list(model.meta_graphs)
     wanted = set(tags)
     chosen = [meta for meta in model.meta_graphs if set(meta.meta_info_def.tags) == wanted]
     if not chosen:
         there = [sorted(meta.meta_info_def.tags) for meta in model.meta_graphs]
-        raise PackageError("{} has no MetaGraph tagged {}; there are {}".format(path, sorted(wanted), there))
+        raise PackageError(f"{path} has no MetaGraph tagged {sorted(wanted)}; there are {there}")
     return chosen
 
 

@@ -29,8 +29,7 @@ def held(folder: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            raise RefusedError("--train_url {} is in use by another job {}; wait for it, or give another".format(
-                folder, file.read().strip()))
+            raise RefusedError(f"--train_url {folder} is in use by another job {file.read().strip()}; wait for it, or give another")
         file.truncate(0)
         json.dump({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}, file)
         file.flush()

@@ -47,7 +47,7 @@ class Node(NamedTuple):
         """Why it does not."""
         if self.role == "ps":
             return "a parameter server has nothing to do in this job: it ends"
-        return "node {} of {}: the first node trains, this one ends".format(self.number + 1, self.of)
+        return f"node {self.number + 1} of {self.of}: the first node trains, this one ends"
 
 
 def node(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> Node:

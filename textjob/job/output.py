@@ -46,7 +46,7 @@ class Output:
             RefusedError: a package here was made with other settings or from other data, and is not to be overwritten.
         """
         if self.root.exists() and not self.root.is_dir():
-            raise RefusedError("--train_url {} is a file; it must be a folder".format(self.root))
+            raise RefusedError(f"--train_url {self.root} is a file; it must be a folder")
         finished = []
         for path in sorted(self.root.glob("*/model/" + package.CARD)):
             name, damaged = path.parent.parent.name, package.problems(path.parent)

@@ -19,4 +19,4 @@ class Phases:
 
     def __str__(self) -> str:
         return "{:.1f} s: {}".format(self._last - self._began, ", ".join(
-            "{} {:.1f}".format(name, seconds) for name, seconds in self.seconds.items()))
+            f"{name} {seconds:.1f}" for name, seconds in self.seconds.items()))

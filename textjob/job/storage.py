@@ -61,7 +61,7 @@ def fetched(url: str) -> Iterator[str]:
         target = os.path.join(folder, url.rstrip("/").split("/")[-1])
         mox = moxing()
         if not _asked(url, lambda: mox.exists(url)):
-            raise StorageError("{}: there is no such object or folder".format(url))
+            raise StorageError(f"{url}: there is no such object or folder")
         _asked(url, lambda: mox.copy_parallel(url, target))
         yield target
 
@@ -151,7 +151,7 @@ def workspace(url: str) -> Iterator[Workspace]:
         return
     # The same place each time, so that a killed job leaves its files to the next one, which begins with none.
     name = hashlib.sha256(url.rstrip("/").encode("utf-8")).hexdigest()[:16]
-    root = Path(nodes.scratch()) / "text-classifier-job-{}-{}".format(os.getuid(), name)
+    root = Path(nodes.scratch()) / f"text-classifier-job-{os.getuid()}-{name}"
     shutil.rmtree(str(root), ignore_errors=True)
     root.mkdir(parents=True)
     try:

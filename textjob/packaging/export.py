@@ -92,7 +92,7 @@ def _scope(model: str, weights: Dict[str, np.ndarray]) -> str:
     equal names, the second model's weights would take the place of the first one's.
     """
     digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)))
-    return "{}_{}".format(model, digest.hexdigest()[:12])
+    return f"{model}_{digest.hexdigest()[:12]}"
 
 
 def _signature(inputs: Dict[str, Any], outputs: Dict[str, Any]) -> Any:
@@ -127,5 +127,5 @@ def verify(directory: Path, texts: Sequence[str], expected: np.ndarray, labels: 
     found, named = answers(directory, texts)
     off = float(np.abs(found - expected).max())
     if not off <= AGREEMENT or named != [labels[i] for i in found.argmax(1)]:
-        raise JobError("the exported model answers otherwise than the trained one (probabilities off by {:.2g}, {:g} "
-                       "allowed): TensorFlow {} computes one of them wrongly".format(off, AGREEMENT, tf.__version__))
+        raise JobError(f"the exported model answers otherwise than the trained one (probabilities off by {off:.2g}, {AGREEMENT:g} "
+                       f"allowed): TensorFlow {tf.__version__} computes one of them wrongly")

@@ -25,11 +25,11 @@ def staged(package: Path) -> Iterator[Path]:
     """A folder beside ``package`` that takes its place when the block ends well, and vanishes when it does not."""
     package.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(package)
-    aside = package.parent / ".{}.{}".format(package.name, os.getpid())
+    aside = package.parent / f".{package.name}.{os.getpid()}"
     aside.mkdir()
     try:
         yield aside
-        old = package.parent / ".{}.{}.old".format(package.name, os.getpid())
+        old = package.parent / f".{package.name}.{os.getpid()}.old"
         if package.exists():
             package.rename(old)
         aside.rename(package)
@@ -40,7 +40,7 @@ def staged(package: Path) -> Iterator[Path]:
 
 def clear_leftovers(package: Path) -> None:
     """Remove what a killed run left beside ``package``."""
-    for leftover in package.parent.glob(".{}.*".format(package.name)):
+    for leftover in package.parent.glob(f".{package.name}.*"):
         shutil.rmtree(str(leftover), ignore_errors=True)
 
 
@@ -98,12 +98,12 @@ def differences(package: Path, wanted: Sequence[str] = ()) -> List[str]:
         listed = _listed(package)
     except PackageError as error:
         return [str(error)]
-    found = ["{} is not listed in {}".format(path, MANIFEST) for path in wanted if path not in listed]
+    found = [f"{path} is not listed in {MANIFEST}" for path in wanted if path not in listed]
     for path, entry in listed.items():
         if path.startswith("/") or "\0" in path or "\\" in path or ".." in path.split("/"):
-            found.append("{} lists {!r}, which is not a path inside the package".format(MANIFEST, path))
+            found.append(f"{MANIFEST} lists {path!r}, which is not a path inside the package")
         elif not (package / path).is_file():
-            found.append("{} is missing".format(path))
+            found.append(f"{path} is missing")
         elif _entry(package, path) != entry:
             found.append("{} was changed or cut: {:,} bytes, {} expected".format(
                 path, (package / path).stat().st_size, entry.get("size")))
@@ -123,7 +123,7 @@ def _listed(package: Path) -> Dict[str, Dict[str, Any]]:
     try:
         return {str(entry["path"]): entry for entry in read_json(package / MANIFEST)["files"]}
     except (PackageError, KeyError, TypeError) as error:
-        raise PackageError("{} is missing or damaged: this is not complete ({})".format(MANIFEST, error))
+        raise PackageError(f"{MANIFEST} is missing or damaged: this is not complete ({error})")
 
 
 def locate(model: str) -> Path:
@@ -131,7 +131,7 @@ def locate(model: str) -> Path:
     for folder in (Path(model), Path(model) / "model"):
         if (folder / _MARK).is_file():
             return folder
-    raise PackageError("--model {}: no {} there, nor in a folder 'model' below it".format(model, _MARK))
+    raise PackageError(f"--model {model}: no {_MARK} there, nor in a folder 'model' below it")
 
 
 def size(package: Path) -> int:
@@ -162,7 +162,7 @@ def read_json(path: Path) -> Dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PackageError("{} cannot be read: {}".format(path, error))
+        raise PackageError(f"{path} cannot be read: {error}")
     if not isinstance(content, dict):
-        raise PackageError("{} must hold a JSON object".format(path))
+        raise PackageError(f"{path} must hold a JSON object")
     return content

@@ -41,12 +41,12 @@ def how_sure(card: Dict[str, Any]) -> str:
 
 
 def _row(name: str, card: Dict[str, Any], size: int, best: str, best_card: Dict[str, Any]) -> List[str]:
-    figures = ["{:.4f}".format(card[part][key]) if card[part] else "-"
+    figures = [f"{card[part][key]:.4f}" if card[part] else "-"
                for part in ("dev", "test") for key in ("accuracy", "macro_f1")]
     chance = metrics.chance(card["dev"]["wrong_rows"], best_card["dev"]["wrong_rows"])
     same = "" if name == best else "{} (chance {:.0f} %)".format("no" if chance < _DIFFERENT else "yes", 100 * chance)
     return [name + (" (best)" if name == best else ""), *figures, same, str(len(card["training"]["history"])),
-            "{:.1f}".format(card["training"]["seconds"]), "{:.1f}".format(size / 1e6)]
+            "{:.1f}".format(card["training"]["seconds"]), f"{size / 1e6:.1f}"]
 
 
 def _curves(path: Path, cards: Dict[str, Dict[str, Any]]) -> None:

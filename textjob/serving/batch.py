@@ -42,7 +42,7 @@ def _item(row: Row, width: int, column: int) -> Item:
     if row.cells is None:
         return Item(row.line, "", row.error)
     if len(row.cells) != width:
-        return Item(row.line, "", "{} cells where {} were expected".format(len(row.cells), width))
+        return Item(row.line, "", f"{len(row.cells)} cells where {width} were expected")
     return Item(row.line, row.cells[column], "")
 
 
@@ -91,5 +91,5 @@ def _resume(output: Path, items: Iterator[Item]) -> int:
     except (ValueError, KeyError, TypeError):
         matches = False
     if not matches:
-        raise RefusedError("{} holds other things than answers to these rows; give another --output_url".format(output))
+        raise RefusedError(f"{output} holds other things than answers to these rows; give another --output_url")
     return done

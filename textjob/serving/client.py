@@ -29,5 +29,5 @@ class Rehearsal:
         status, body = self.request({"data": dict({"req_data": [{"text": text} for text in texts]}, **options)})
         answers = body.get("data", {}).get("resp_data")
         if status != 200 or not isinstance(answers, list):
-            raise PackageError("the service answered {}: {}".format(status, json.dumps(body, ensure_ascii=False)))
+            raise PackageError(f"the service answered {status}: {json.dumps(body, ensure_ascii=False)}")
         return answers

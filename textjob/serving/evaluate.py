@@ -23,7 +23,7 @@ def evaluate(rehearsal: Rehearsal, data_url: str, label_column: str = "",
     examples = reader.read(sources.get("test", sources["train"]))
     reader.note_bad_rows(1.0)
     if not examples.texts:
-        raise DataError("{}: no usable row".format(data_url))
+        raise DataError(f"{data_url}: no usable row")
     predicted: List[str] = []
     for first in range(0, len(examples.texts), _CHUNK):
         for answer in rehearsal.classify(examples.texts[first:first + _CHUNK], top_k=1):

@@ -40,7 +40,7 @@ class Server:
         try:
             self.service = service("serve", package)
         except Exception as error:
-            raise ServiceError("{}: the service does not start: {}".format(package, error))
+            raise ServiceError(f"{package}: the service does not start: {error}")
 
     def post(self, body: bytes) -> Tuple[int, Dict[str, Any]]:
         """Status and body for the bytes of a JSON request."""
@@ -62,15 +62,15 @@ class Server:
 
 
 def _load(file: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("customize_service_{}".format(next(_number)), file)
+    spec = importlib.util.spec_from_file_location(f"customize_service_{next(_number)}", file)
     if spec is None or spec.loader is None or not os.path.isfile(file):
-        raise ServiceError("{} is missing: the platform needs it beside the model".format(file))
+        raise ServiceError(f"{file} is missing: the platform needs it beside the model")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, os.path.dirname(file))  # own modules lie beside the service file
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ServiceError("{} cannot be imported: {}: {}".format(file, type(error).__name__, error))
+        raise ServiceError(f"{file} cannot be imported: {type(error).__name__}: {error}")
     finally:
         sys.path.remove(os.path.dirname(file))
     return module
@@ -96,7 +96,7 @@ def main(package: str, shims: str) -> int:
     try:
         server = Server(package, shims)
     except ServiceError as error:
-        print("error: {}".format(error), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 5
     answers.write(json.dumps([0, {}, time.time() - began]) + "\n")
     answers.flush()

@@ -35,15 +35,15 @@ def read(path: str, vocabulary: List[bytes]) -> Vectors:
             for number, word, values in _lines(file):
                 size = size or len(values)
                 if len(values) != size:
-                    raise DataError("{}, line {}: {} values, {} in the lines before; expected a word and its values, "
-                                    "separated by blanks".format(path, number, len(values), size))
+                    raise DataError(f"{path}, line {number}: {len(values)} values, {size} in the lines before; expected a word and its values, "
+                                    "separated by blanks")
                 at = place.get(word, place.get(word.lower()))
                 if at is not None and (at not in found or (word in place and at not in exact)):
                     found[at] = _numbers(path, number, values)
                     if word in place:
                         exact.add(at)
     except (OSError, EOFError) as error:
-        raise DataError("--vectors {} cannot be read: {}".format(path, error))
+        raise DataError(f"--vectors {path} cannot be read: {error}")
     if not found:
         raise DataError("--vectors {}: none of the {:,} words of the vocabulary ({}, ...) is in it".format(
             path, len(vocabulary), ", ".join(sorted(place, key=lambda word: place[word])[:5])))
@@ -69,8 +69,7 @@ def _numbers(path: str, number: int, values: List[str]) -> np.ndarray:
     try:
         row = np.array(values, np.float32)
     except ValueError as error:
-        raise DataError("{}, line {}: {}; expected a word and its values, separated by blanks".format(
-            path, number, error))
+        raise DataError(f"{path}, line {number}: {error}; expected a word and its values, separated by blanks")
     if not np.all(np.isfinite(row)):
-        raise DataError("{}, line {}: a value is no finite number".format(path, number))
+        raise DataError(f"{path}, line {number}: a value is no finite number")
     return row

@@ -49,7 +49,7 @@ class Checkpoints:
         """
         size = sum(array.nbytes for array in checkpoint.arrays.values())
         try:
-            with package.staged(self.folder / "ckpt-{}".format(number)) as aside:
+            with package.staged(self.folder / f"ckpt-{number}") as aside:
                 np.savez(str(aside / STATE), **checkpoint.arrays)  # type: ignore[arg-type]
                 package.write_json(aside / FACTS, dict(checkpoint.facts, **self._identity))
                 package.write_manifest(aside)
@@ -57,9 +57,8 @@ class Checkpoints:
             if error.errno not in _FULL:
                 raise
             raise DiskFullError(
-                "no room for a checkpoint of {:,} bytes in {}: {:,} bytes are free. The one before is as it was; "
-                "make room, or give another --train_url, and run the same command again".format(
-                    size, self.folder, shutil.disk_usage(str(self.folder)).free))
+                f"no room for a checkpoint of {size:,} bytes in {self.folder}: {shutil.disk_usage(str(self.folder)).free:,} bytes are free. The one before is as it was; "
+                "make room, or give another --train_url, and run the same command again")
         for old in self.all()[:-KEPT]:
             shutil.rmtree(str(old))
         self._changed()
@@ -76,7 +75,7 @@ class Checkpoints:
             if not faults:
                 with np.load(str(path / STATE), allow_pickle=False) as state:
                     return Checkpoint({name: state[name] for name in state.files}, package.read_json(path / FACTS))
-            print("{}: {}; the one before it is taken".format(path, faults[0]), flush=True)
+            print(f"{path}: {faults[0]}; the one before it is taken", flush=True)
         return None
 
     def facts(self) -> Dict[str, Any]:

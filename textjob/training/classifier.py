@@ -138,7 +138,7 @@ class Network:
     def _stateful(self) -> Iterator[Tuple[str, Any]]:
         for name, variable in self.variables.items():
             yield "weight/" + name, variable
-            yield from (("slot{}/{}".format(i, name), slot) for i, slot in enumerate(self.optimizer.slots[name]))
+            yield from ((f"slot{i}/{name}", slot) for i, slot in enumerate(self.optimizer.slots[name]))
 
 
 def _asked(function: Any) -> Any:
@@ -148,8 +148,7 @@ def _asked(function: Any) -> Any:
 def _begin_with(vectors: Vectors, values: Dict[str, np.ndarray], name: str) -> None:
     size = values["embedding"].shape[1]
     if vectors.values.shape[1] != size:
-        raise UsageError("--vectors has {} values a word, the embedding of {} {}: give --{}_embedding {}".format(
-            vectors.values.shape[1], name, size, name, vectors.values.shape[1]))
+        raise UsageError(f"--vectors has {vectors.values.shape[1]} values a word, the embedding of {name} {size}: give --{name}_embedding {vectors.values.shape[1]}")
     values["embedding"][vectors.words + tokenizer.UNKNOWN + 1] = vectors.values
 
 

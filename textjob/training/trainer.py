@@ -82,8 +82,8 @@ class Run:
             some = order[self.batch:self.batch + at_once]
             for rows, loss in zip(some, self.network.run(some, self.step)):
                 if not np.isfinite(loss):
-                    raise JobError("the loss became {} at step {} (epoch {}, batch {}): try a smaller --learning_rate "
-                                   "than {:g}".format(loss, self.step, self.epoch, self.batch, settings.learning_rate))
+                    raise JobError(f"the loss became {loss} at step {self.step} (epoch {self.epoch}, batch {self.batch}): try a smaller --learning_rate "
+                                   f"than {settings.learning_rate:g}")
                 self.loss, self.step, self.batch = self.loss + float(loss) * len(rows), self.step + 1, self.batch + 1
                 if bar is not None:
                     bar.add(1, [("loss", loss)])
@@ -121,7 +121,7 @@ class Run:
         self.network.restore({key[len("state/"):]: value for key, value in found.arrays.items()
                               if key.startswith("state/")})
         self.weights = {key[len("best/"):]: value for key, value in found.arrays.items() if key.startswith("best/")}
-        print("{}: goes on at epoch {}, batch {}".format(self.name, self.epoch, self.batch), flush=True)
+        print(f"{self.name}: goes on at epoch {self.epoch}, batch {self.batch}", flush=True)
 
 
 _FACTS = ("history", "epoch", "batch", "step", "loss", "seconds", "epoch_seconds")
@@ -156,6 +156,5 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints
     writer.close()
     run.network.take_over(run.weights)
     if inputs.wide:
-        print("{}: the network's logits count {:.2f}, the wide part's 1 (best on dev)".format(
-            name, float(run.weights[wide.NETWORK])), flush=True)
+        print(f"{name}: the network's logits count {float(run.weights[wide.NETWORK]):.2f}, the wide part's 1 (best on dev)", flush=True)
     return run.network, Trained(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)

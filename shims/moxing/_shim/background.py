@@ -50,4 +50,4 @@ def _round(source: str, target: str, copied: Dict[str, Tuple[int, int]], threads
 
     changed = [entry for entry in here.store.tree(here.path)
                if not entry.is_dir and copied.get(entry.name) != (entry.size, entry.mtime_ns)]
-    pool.each(one, changed, threads, "{} to {}".format(source, target))
+    pool.each(one, changed, threads, f"{source} to {target}")

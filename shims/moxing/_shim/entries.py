@@ -13,8 +13,7 @@ class FileStatistics:
         self.st_mode = modes.S_IFDIR | 0o755 if is_directory else modes.S_IFREG | 0o644
 
     def __repr__(self) -> str:
-        return "FileStatistics(length={}, mtime_nsec={}, is_directory={})".format(
-            self.length, self.mtime_nsec, self.is_directory)
+        return f"FileStatistics(length={self.length}, mtime_nsec={self.mtime_nsec}, is_directory={self.is_directory})"
 
 
 class DirEntry:
@@ -43,4 +42,4 @@ class DirEntry:
         return self.path
 
     def __repr__(self) -> str:
-        return "<DirEntry {!r}>".format(self.name)
+        return f"<DirEntry {self.name!r}>"

@@ -75,13 +75,13 @@ class StorageDenied(StorageRefused, PermissionError):
 
 def missing(url: str) -> StorageMissing:
     """The same error for a missing local file as for a missing object."""
-    return StorageMissing(Resp(404, "NoSuchKey", "no such file"), "{}: no such file or object".format(url))
+    return StorageMissing(Resp(404, "NoSuchKey", "no such file"), f"{url}: no such file or object")
 
 
 def directory(url: str) -> MoxFileRespException:
     """The platform's ``copy`` and ``read`` answer a directory with this: there is no object of that name."""
-    return MoxFileRespException(Resp(404, "NoSuchKey", "a directory"), "{}: a directory; one file is expected here, and"
-                                " copy_parallel takes directories".format(url))
+    return MoxFileRespException(Resp(404, "NoSuchKey", "a directory"), f"{url}: a directory; one file is expected here, and"
+                                " copy_parallel takes directories")
 
 
 def damaged(message: str) -> MoxFileReadException:

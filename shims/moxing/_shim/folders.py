@@ -40,7 +40,7 @@ def copy_all(source: Place, target: Place, names: Optional[Sequence[str]], threa
 
     # Large uploads go one at a time, each in many parts: together they would fill the memory.
     in_parts = {entry for entry in files if not target.store.local and entry.size > settings.largest_single_put()}
-    doing = "{} to {}".format(source.url, target.url)
+    doing = f"{source.url} to {target.url}"
     pool.each(one, [entry for entry in files if entry not in in_parts], threads, doing)
     pool.each(one, [entry for entry in files if entry in in_parts], 0, doing)
     return Copied([entry.name for entry in files], folders)
@@ -71,7 +71,7 @@ def match(pattern: Place) -> List[str]:
         return sorted(prefix + path for path in glob.glob(pattern.path))
     scheme, _, rest = pattern.url.partition("://")
     first, *parts = rest.split("/")
-    found = [locate("{}://{}".format(scheme, first))]
+    found = [locate(f"{scheme}://{first}")]
     for part in parts:
         found = list(_matched(found, part))
     return sorted(place.url for place in found if place.exists())
@@ -112,7 +112,6 @@ def _check_names(entries: Sequence[Entry], target: Place) -> None:
     refused = ("", ".", "..") if target.store.local else (".", "..")
     for name in sorted(files | folders):
         if any(part in refused for part in name.split("/")):
-            raise MoxFileNameDuplicateException("{!r}: a name that would not stay below {}".format(name, target.url))
+            raise MoxFileNameDuplicateException(f"{name!r}: a name that would not stay below {target.url}")
     for name in sorted(files & folders if target.store.local else ()):
-        raise MoxFileNameDuplicateException("{}: a file and a directory of that name cannot both lie in {}".format(
-            name, target.url))
+        raise MoxFileNameDuplicateException(f"{name}: a file and a directory of that name cannot both lie in {target.url}")

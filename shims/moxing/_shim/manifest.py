@@ -23,7 +23,7 @@ def copy_sources(manifest: str, text: str, target: Place, threads: int) -> None:
         try:
             source = json.loads(line)["source"]
         except (ValueError, KeyError, TypeError):
-            raise ValueError("{}, line {}: no JSON object with a source".format(manifest, number))
+            raise ValueError(f"{manifest}, line {number}: no JSON object with a source")
         if not source.startswith("content://"):
             urls.append(source)
     if not urls:

@@ -38,7 +38,7 @@ def upload(store: "S3Store", bucket: str, key: str, source: BinaryIO) -> Sent:
     except BaseException as error:  # an interrupt from the keyboard as well
         _give_up(store, bucket, key, upload_id)
         if status_of(error).errorCode == "NoSuchUpload":
-            raise damaged("{}/{}: another process gave this upload up".format(bucket, key)) from error
+            raise damaged(f"{bucket}/{key}: another process gave this upload up") from error
         raise
     finally:
         _give_up_orphans(store, bucket, key)  # the answer to an earlier beginning may have been lost

@@ -185,5 +185,5 @@ def _normal(mode: str) -> str:
     """``br+`` is ``r+b``: scripts write the letters in either order."""
     kind = mode.strip("b+t") or "r"
     if kind not in ("r", "w", "a") or len(set(mode)) != len(mode) or set(mode) - set("rwabt+"):
-        raise ValueError("mode {!r}: r, w or a is expected, with + and b where wanted".format(mode))
+        raise ValueError(f"mode {mode!r}: r, w or a is expected, with + and b where wanted")
     return kind + ("+" if "+" in mode else "") + ("b" if "b" in mode else "")

@@ -55,7 +55,7 @@ class PlainStore(Store):
     def drop_dirs(self, path: str, names: Sequence[str]) -> None:
         for name in sorted(names, key=len, reverse=True) + [""]:
             try:
-                self._fs.rmdir("{}/{}".format(path, name).rstrip("/"))
+                self._fs.rmdir(f"{path}/{name}".rstrip("/"))
             except OSError:
                 continue  # not empty, or only implied by what was in it
 

@@ -105,7 +105,7 @@ def _final(verdict: _Verdict, number: int) -> Exception:
     if verdict.passing and isinstance(verdict.error, _MoxFileBaseRespException):
         # An outer loop of attempts must not start all over.
         verdict.error.passing = False
-        verdict.error.args = ("{} ({} attempts)".format(verdict.error.args[0], number),)
+        verdict.error.args = (f"{verdict.error.args[0]} ({number} attempts)",)
     return verdict.error
 
 
@@ -117,15 +117,14 @@ def _judged(error: Exception, what: str) -> _Verdict:
         return _answered(resp, what, error)
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if kinds & _NO_KEYS:
-        return _Verdict(StorageDenied(Resp(), "{}: no keys: set ACCESS_KEY_ID and SECRET_ACCESS_KEY or call"
-                                      " mox.file.set_auth(ak=..., sk=...)".format(what)), False)
+        return _Verdict(StorageDenied(Resp(), f"{what}: no keys: set ACCESS_KEY_ID and SECRET_ACCESS_KEY or call"
+                                      " mox.file.set_auth(ak=..., sk=...)"), False)
     if kinds & _TLS_ERRORS and "certificate" in str(error).lower():
         return _Verdict(MoxFileReadException(
-            Resp(), "{}: the endpoint's certificate is not trusted ({}); S3_VERIFY_SSL=0 or set_auth(ssl_verify=False)"
-            " does without".format(what, error)), False)
+            Resp(), f"{what}: the endpoint's certificate is not trusted ({error}); S3_VERIFY_SSL=0 or set_auth(ssl_verify=False)"
+            " does without"), False)
     if kinds & _BROKEN_CONNECTIONS:
-        broken = MoxFileReadException(Resp(), "{}: the connection failed: {}".format(
-            what, str(error).strip() or type(error).__name__))
+        broken = MoxFileReadException(Resp(), f"{what}: the connection failed: {str(error).strip() or type(error).__name__}")
         broken.passing = True
         return _Verdict(broken, True)
     return _Verdict(error, False)
@@ -134,19 +133,19 @@ def _judged(error: Exception, what: str) -> _Verdict:
 def _answered(resp: Resp, what: str, error: Exception) -> _Verdict:
     said = "{} {}".format(resp.status or "", resp.errorCode).strip()
     if resp.errorMessage and resp.errorMessage != resp.errorCode:
-        said = "{}: {}".format(said, resp.errorMessage)
+        said = f"{said}: {resp.errorMessage}"
     passing = resp.status in _PASSING_STATUSES or (resp.status >= 500 and resp.status != 501)
     if passing or resp.errorCode in _PASSING_CODES:
-        refused = MoxFileRespException(resp, "{}: the store is in trouble ({})".format(what, said))
+        refused = MoxFileRespException(resp, f"{what}: the store is in trouble ({said})")
         refused.passing = True
         return _Verdict(refused, True, _retry_after(error))
     if resp.status in (401, 403) or resp.errorCode in _DENIED_CODES:
-        return _Verdict(StorageDenied(resp, "{}: the store denies access ({}); check the keys, whether they have"
-                                      " expired, and the bucket's policy".format(what, said)), False)
+        return _Verdict(StorageDenied(resp, f"{what}: the store denies access ({said}); check the keys, whether they have"
+                                      " expired, and the bucket's policy"), False)
     if resp.status == 404 or resp.errorCode.startswith("NoSuch"):
         return _Verdict(StorageMissing(resp, "{}: no such {} ({})".format(
             what, "bucket" if resp.errorCode == "NoSuchBucket" else "file or object", said)), False)
-    return _Verdict(MoxFileRespException(resp, "{}: the store refuses ({})".format(what, said)), False)
+    return _Verdict(MoxFileRespException(resp, f"{what}: the store refuses ({said})"), False)
 
 
 def _retry_after(error: Optional[BaseException]) -> float:

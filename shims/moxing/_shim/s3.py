@@ -166,7 +166,7 @@ class S3Store(Store):
             # Stores name the next page's beginning only where there is a delimiter; else it is the last name.
             last = page.get("NextMarker") or max(names, default="")
             if last == marker:
-                raise OSError("obs://{}: the store says that its listing goes on, and not where".format(path))
+                raise OSError(f"obs://{path}: the store says that its listing goes on, and not where")
             marker = last
 
 

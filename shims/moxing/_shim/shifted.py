@@ -17,12 +17,12 @@ _shifted: Dict[str, Any] = {}
 def shift(origin: str, target: str) -> None:
     """Once in a process; a second call changes nothing."""
     if (origin, target) != ("os", "mox"):
-        raise ValueError("shift({!r}, {!r}): only shift('os', 'mox') is known".format(origin, target))
+        raise ValueError(f"shift({origin!r}, {target!r}): only shift('os', 'mox') is known")
     if _shifted:
         return
     for module, name, ours in _table():
         theirs = getattr(module, name)
-        _shifted["{}.{}".format(module.__name__, name)] = theirs
+        _shifted[f"{module.__name__}.{name}"] = theirs
         setattr(module, name, _either(theirs, ours))
 
 

@@ -11,4 +11,4 @@ def greet() -> None:
     if settings.silent():
         return
     logging.getLogger().setLevel(logging.INFO)
-    print("INFO:root:Using MoXing-v{}".format(VERSION))
+    print(f"INFO:root:Using MoXing-v{VERSION}")

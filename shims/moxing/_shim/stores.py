@@ -127,7 +127,7 @@ def locate(url: Union[str, "os.PathLike[str]"]) -> Place:
     # Scripts join addresses by hand; what they mean by obs://bucket/out//name is out/name.
     path = re.sub("/+", "/", rest).rstrip("/")
     if not path.partition("/")[0]:
-        raise ValueError("{}: no bucket in this URL; {}://bucket/key is expected".format(text, scheme))
+        raise ValueError(f"{text}: no bucket in this URL; {scheme}://bucket/key is expected")
     return Place(text.rstrip("/"), _object_store(), path, rest.endswith("/"))
 
 

@@ -40,9 +40,9 @@ def download(source: Place, target: str) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise MoxFileNameDuplicateException("{}: cannot be written, for a part of that path is a file".format(target))
+        raise MoxFileNameDuplicateException(f"{target}: cannot be written, for a part of that path is a file")
     if os.path.isdir(target):
-        raise MoxFileNameDuplicateException("{}: cannot be written, for it is a directory".format(target))
+        raise MoxFileNameDuplicateException(f"{target}: cannot be written, for it is a directory")
     part = os.path.join(folder, PART_PREFIX + uuid.uuid4().hex[:12] + PART_SUFFIX)
     try:
         with open(part, "x+b") as file:
@@ -82,7 +82,7 @@ def _read_once(source: Place, file: BinaryIO) -> None:
     sink = Sink(file)
     seen = source.store.get(source.path, sink)
     if sink.size != seen.size:
-        raise damaged("{}: {} of {} bytes arrived".format(source.url, sink.size, seen.size))
+        raise damaged(f"{source.url}: {sink.size} of {seen.size} bytes arrived")
     if source.store.local:
         return
     proof = etags.proves(seen.etag, sink.md5, sink.size, file)
@@ -99,13 +99,12 @@ def _write_once(file: BinaryIO, target: Place) -> None:
     sent = target.store.put(target.path, file)
     seen = target.store.head(target.path)
     if seen is None:
-        raise damaged("{}: not there after it was written".format(target.url))
+        raise damaged(f"{target.url}: not there after it was written")
     if seen.size != sent.size:
-        raise damaged("{}: {} bytes were sent, {} are stored".format(target.url, sent.size, seen.size))
+        raise damaged(f"{target.url}: {sent.size} bytes were sent, {seen.size} are stored")
     if seen.etag and seen.etag == sent.etag:
         return
     back = Sink()
     target.store.get(target.path, back)
     if (back.size, back.md5) != (sent.size, sent.md5):
-        raise damaged("{}: what is stored is not what was sent (MD5 {}, sent {})".format(
-            target.url, back.md5, sent.md5))
+        raise damaged(f"{target.url}: what is stored is not what was sent (MD5 {back.md5}, sent {sent.md5})")

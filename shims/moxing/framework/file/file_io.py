@@ -111,7 +111,7 @@ def stat(url: Url) -> FileStatistics:
     if seen is not None:
         return FileStatistics(seen.size, seen.mtime_ns, False)
     if not place.store.is_dir(place.path):
-        raise MoxFileNotExistsException("{}: no such file or directory".format(url))
+        raise MoxFileNotExistsException(f"{url}: no such file or directory")
     return FileStatistics(0, os.stat(place.path).st_mtime_ns if place.store.local else 0, True)
 
 
@@ -128,7 +128,7 @@ def make_dirs(url: Url) -> None:
     """With its parents; no error where it is there."""
     place = locate(url)
     if place.store.head(place.path) is not None:
-        raise FileExistsError("{}: a file of that name is there".format(url))
+        raise FileExistsError(f"{url}: a file of that name is there")
     place.store.make_dir(place.path)
 
 
@@ -136,10 +136,10 @@ def mk_dir(url: Url) -> None:
     """One directory; OSError where its parent is missing or it is there."""
     place = locate(url)
     if place.exists():
-        raise FileExistsError("{}: is there already".format(url))
+        raise FileExistsError(f"{url}: is there already")
     parent = place.path.rpartition("/")[0]
     if not place.store.is_dir(parent or ("/" if place.path.startswith("/") else os.curdir)):
-        raise FileNotFoundError("{}: its parent directory is missing".format(url))
+        raise FileNotFoundError(f"{url}: its parent directory is missing")
     place.store.make_dir(place.path)
 
 
@@ -203,8 +203,8 @@ def _directory(url: Url) -> Place:
     place = locate(url)
     if not place.store.is_dir(place.path):
         if place.store.head(place.path) is not None:
-            raise NotADirectoryError("{}: a file".format(url))
-        raise MoxFileNotExistsException("{}: no such directory".format(url))
+            raise NotADirectoryError(f"{url}: a file")
+        raise MoxFileNotExistsException(f"{url}: no such directory")
     return place
 
 
