@@ -1,24 +1,36 @@
 """The classifiers. A new one is a file beside these, a line in this table, and a file in config/.
 
 Each is a module with two functions: ``weights`` gives the initial values, ``logits`` maps ids to logits. The wide part
-(wide.py) stands beside them all, and no model knows of it.
+(wide.py) is added to the logits of each of them.
 """
+import importlib
 from types import ModuleType
-from typing import Any, Dict, Mapping
+from typing import Any, Mapping
 
-from models import cnn, rcnn, rnn
-from models import wide as wide_part
-from models.layers import Dropout
-
-MODELS: Dict[str, ModuleType] = {
-    "cnn": cnn,
-    "rnn": rnn,
-    "rcnn": rcnn,
-}
+MODELS = (
+    "cnn",
+    "rnn",
+    "rcnn",
+)
 
 
-def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Dropout) -> Any:
-    """A classifier's logits, its model's with those of the wide part where ``w`` holds one: int32 ``[batch, columns]``
-    to ``[batch, classes]``."""
-    own = MODELS[model].logits(w, ids, dropout)
-    return w[wide_part.NETWORK] * own + wide_part.logits(w, ids, dropout) if wide_part.orders(w) else own
+def module(model: str) -> ModuleType:
+    """The module of a classifier; importing it imports TensorFlow, which the names alone do not need."""
+    return importlib.import_module(f"models.{model}")
+
+
+def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any) -> Any:
+    """The logits of a network plus those of the wide part where ``w`` holds one.
+
+    Args:
+        w: the weights by name: arrays, variables or tensors.
+        ids: int32 ``[batch, columns]``, padded with 0.
+        dropout: a :data:`models.layers.Dropout`.
+
+    Returns:
+        float32 ``[batch, classes]``.
+    """
+    from models import wide
+
+    network = module(model).logits(w, ids, dropout)
+    return w[wide.NETWORK] * network + wide.logits(w, ids, dropout) if wide.orders(w) else network

@@ -16,8 +16,7 @@ import yaml
 from models import MODELS
 from textjob.errors import UsageError, nearest
 from textjob.job import nodes
-
-PROJECT = Path(__file__).resolve().parent.parent
+from textjob.paths import PROJECT
 
 # Settings that say where and which, not how: they may change between two runs on one folder.
 _WHERE = {"data_url", "train_url", "models", "overwrite", "checkpoint_seconds"}

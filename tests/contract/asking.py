@@ -11,7 +11,6 @@ from typing import Any, Callable, Dict, List, Sequence
 import tensorflow as tf
 
 PROJECT = Path(__file__).resolve().parents[2]
-MODELS = ["cnn", "rnn", "rcnn"]
 
 GOAL, SOUP, CROWD = TEXTS = ["goal team score", "soup bread 好吃", "体育 crowd of the stadium"]
 """Texts of three classes (``sample_data.TOPICS``): no two have the same answer."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from textjob.packaging import package
-from textjob.serving.client import SHIMS
+from textjob.paths import SHIMS
 
 __all__ = ["SHIMS"]
 

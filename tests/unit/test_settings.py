@@ -12,7 +12,8 @@ import yaml
 import train
 from models import MODELS
 from textjob.errors import DataError, UsageError
-from textjob.settings import PROJECT, Settings, from_flags
+from textjob.paths import PROJECT
+from textjob.settings import Settings, from_flags
 
 WHERE = ["--data_url", "data", "--train_url", "out"]
 PLATFORM = ["num_gpus", "job_name", "task_name", "task_index", "ps_hosts", "worker_hosts", "init_method", "rank",

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List
 
+from textjob import manifest
 from textjob.check import answers, config_json, files, graph
 from textjob.check.finding import FAULT, Finding
 from textjob.errors import PackageError, one_line
@@ -60,7 +61,7 @@ def _config(folder: Path) -> List[Finding]:
     if not (folder / package.CONFIG).is_file():  # told among the files
         return []
     try:
-        return config_json.findings(package.read_json(folder / package.CONFIG), folder)
+        return config_json.findings(manifest.read_json(folder / package.CONFIG), folder)
     except PackageError as error:
         return [Finding(FAULT, "config.json", str(error), "ModelArts.3015")]
 

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
+from textjob import manifest
 from textjob.check.finding import FAULT, NOTE, OK, Finding
 from textjob.packaging import golden, package
+from textjob.paths import SHIMS
 from textjob.serving import host
-from textjob.serving.client import SHIMS
 
 MAX_BODY = 12 * 2 ** 20   # bytes: the platform's limit for a request
 MAX_SECONDS = 40.0        # for an answer, end to end
@@ -114,7 +115,7 @@ def _how(log: str) -> str:
 
 
 def _golden(folder: Path, log: str) -> List[Finding]:
-    card: Dict[str, Any] = package.read_json(folder / package.CARD) if (folder / package.CARD).exists() else {}
+    card: Dict[str, Any] = manifest.read_json(folder / package.CARD) if (folder / package.CARD).exists() else {}
     count = len(card.get("golden", []))
     if not count:
         return [Finding(NOTE, "answers", f"no golden answers in {package.CARD}: an engine that computes this model wrongly goes "

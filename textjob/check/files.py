@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Iterator, List, Tuple
 
+from textjob import manifest
 from textjob.check.finding import FAULT, NOTE, OK, Finding
 from textjob.packaging import package
-from textjob.settings import PROJECT
+from textjob.paths import PROJECT
 
 MAX_BYTES = 20 * 10 ** 9   # the platform's limit for a model
 MAX_FILES = 10000          # and folders
@@ -93,14 +94,14 @@ def _layout(folder: Path, paths: List[str]) -> List[Finding]:
 
 
 def _manifest(folder: Path, paths: List[str]) -> List[Finding]:
-    if package.MANIFEST not in paths:
+    if manifest.MANIFEST not in paths:
         if package.CARD in paths:
-            return [_fault(f"{package.MANIFEST} is missing: nothing tells whether this package is complete")]
-        return [Finding(NOTE, "files", f"no {package.MANIFEST}: a file that was cut or changed goes unnoticed "
+            return [_fault(f"{manifest.MANIFEST} is missing: nothing tells whether this package is complete")]
+        return [Finding(NOTE, "files", f"no {manifest.MANIFEST}: a file that was cut or changed goes unnoticed "
                         "(infer.py adopt makes a package with one)")]
     return [_fault(problem) for problem in package.problems(folder)] + [
-        Finding(NOTE, "files", f"{name} is not listed in {package.MANIFEST}")
-        for name in package.unlisted(folder)]
+        Finding(NOTE, "files", f"{name} is not listed in {manifest.MANIFEST}")
+        for name in manifest.unlisted(folder)]
 
 
 def service_file(folder: Path) -> List[Finding]:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
+from textjob import manifest
 from textjob.check.config_json import RUNTIMES
 from textjob.check.finding import FAULT, NOTE, OK, Finding
 from textjob.engines import LOAD, dangerous_ops, engine_fit
@@ -108,7 +109,7 @@ def engines(folder: Path, tags: Any) -> Dict[str, List[str]]:
 
 def _runtime(folder: Path) -> str:
     try:
-        return str(package.read_json(folder / package.CONFIG).get("runtime"))
+        return str(manifest.read_json(folder / package.CONFIG).get("runtime"))
     except PackageError:  # told by others
         return ""
 

@@ -121,5 +121,5 @@ def _readable(name: str, url: str) -> str:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        raise DataError(f"{url}: the name {ascii(name)} is not UTF-8; rename it") from None
+        raise DataError(f"{url}: the name {name!a} is not UTF-8; rename it") from None
     return name

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
+from textjob import manifest
 from textjob.data.dataset import Dataset
 from textjob.errors import PackageError, RefusedError
 from textjob.job.storage import Workspace
@@ -51,7 +52,7 @@ class Output:
         for path in sorted(self.root.glob("*/model/" + package.CARD)):
             name, damaged = path.parent.parent.name, package.problems(path.parent)
             try:
-                differing = self._differing(package.read_json(path))
+                differing = self._differing(manifest.read_json(path))
             except PackageError:
                 continue  # of a damaged package that does not even say what it is; it is made anew
             if differing and not self._settings.overwrite:
@@ -62,7 +63,7 @@ class Output:
                 finished.append(name)
         begun = self._begun()
         for name in self._settings.models:
-            package.clear_leftovers(self.package(name))
+            manifest.clear_leftovers(self.package(name))
             if name in finished or self._settings.overwrite:
                 self.checkpoints(name).clear()
             if name not in finished and (name not in begun or self._settings.overwrite):
@@ -117,10 +118,10 @@ class Output:
     def write_metrics(self, card: Dict[str, Any]) -> None:
         """``metric.json``, the figures of the best model where the platform's training page looks for them."""
         figures = card["test"] or card["dev"]
-        package.write_json(self.root / "metric.json", {"total_metric": {"total_metric_values": {
+        manifest.write_json(self.root / "metric.json", {"total_metric": {"total_metric_values": {
             "accuracy": figures["accuracy"], "f1_score": figures["macro_f1"], "precision": figures["precision"],
             "recall": figures["recall"]}}})
 
 
 def _same(one: Path, other: Path) -> bool:
-    return package.read_json(one / package.MANIFEST) == package.read_json(other / package.MANIFEST)
+    return manifest.read_json(one / manifest.MANIFEST) == manifest.read_json(other / manifest.MANIFEST)

@@ -12,13 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple, TypeVar
 
+from textjob import manifest
 from textjob.errors import StorageError
 from textjob.job import nodes
-from textjob.packaging import package
-from textjob.settings import PROJECT
+from textjob.paths import SHIMS
 
 REMOTE = ("obs://", "s3://")
-MARKS = ("saved_model.pb", package.MANIFEST)
+MARKS = ("saved_model.pb", manifest.MANIFEST)
 """Sent last, the first of these after the second: what finds it finds everything."""
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def is_remote(url: str) -> bool:
 
 def moxing() -> Any:
     """``moxing.file``: the platform's, else the stand-in."""
-    shims = str(PROJECT / "shims")
+    shims = str(SHIMS)
     if shims not in sys.path:
         # First, so that an unrelated package of the name does not hide it; the stand-in itself looks for the real one.
         sys.path.insert(0, shims)

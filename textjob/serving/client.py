@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 from textjob.errors import PackageError
+from textjob.paths import SHIMS
 from textjob.serving import host
-from textjob.settings import PROJECT
-
-SHIMS = PROJECT / "shims"
 
 
 class Rehearsal:

@@ -15,8 +15,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
+from textjob import manifest
 from textjob.errors import DiskFullError
-from textjob.packaging import package
 
 KEPT = 2
 STATE, FACTS = "state.npz", "facts.json"
@@ -49,10 +49,10 @@ class Checkpoints:
         """
         size = sum(array.nbytes for array in checkpoint.arrays.values())
         try:
-            with package.staged(self.folder / f"ckpt-{number}") as aside:
+            with manifest.staged(self.folder / f"ckpt-{number}") as aside:
                 np.savez(str(aside / STATE), **checkpoint.arrays)  # type: ignore[arg-type]
-                package.write_json(aside / FACTS, dict(checkpoint.facts, **self._identity))
-                package.write_manifest(aside)
+                manifest.write_json(aside / FACTS, dict(checkpoint.facts, **self._identity))
+                manifest.write_manifest(aside)
         except OSError as error:
             if error.errno not in _FULL:
                 raise
@@ -71,18 +71,18 @@ class Checkpoints:
     def newest(self) -> Optional[Checkpoint]:
         """The newest whose files are as its manifest says; None where there is none."""
         for path in reversed(self.all()):
-            faults = package.differences(path)
+            faults = manifest.differences(path)
             if not faults:
                 with np.load(str(path / STATE), allow_pickle=False) as state:
-                    return Checkpoint({name: state[name] for name in state.files}, package.read_json(path / FACTS))
+                    return Checkpoint({name: state[name] for name in state.files}, manifest.read_json(path / FACTS))
             print(f"{path}: {faults[0]}; the one before it is taken", flush=True)
         return None
 
     def facts(self) -> Dict[str, Any]:
         """Those of the newest complete checkpoint, without its arrays; empty where there is none."""
         for path in reversed(self.all()):
-            if not package.differences(path):
-                return package.read_json(path / FACTS)
+            if not manifest.differences(path):
+                return manifest.read_json(path / FACTS)
         return {}
 
     def clear(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import models
-from models import MODELS, layers, wide
+from models import layers, wide
 from textjob.errors import UsageError
 from textjob.settings import Settings
 from textjob.text import tokenizer
@@ -38,7 +38,7 @@ class Network:
 
     def __init__(self, name: str, inputs: Inputs, settings: Settings) -> None:
         rng = np.random.RandomState(settings.seed)
-        values = MODELS[name].weights(rng, len(inputs.vocabulary) + 2, len(inputs.labels), settings.model[name])
+        values = models.module(name).weights(rng, len(inputs.vocabulary) + 2, len(inputs.labels), settings.model[name])
         if inputs.vectors is not None:
             _begin_with(inputs.vectors, values, name)
         self.variables = {key: tf.Variable(value, name=key) for key, value in values.items()}
@@ -47,7 +47,7 @@ class Network:
         self.epochs = planned_epochs(inputs.train, settings)
         steps = self.epochs * _batches(inputs.train, settings)
         self.optimizer = Optimizer(self.variables, settings.learning_rate, steps)
-        self._logits = MODELS[name].logits
+        self._logits = models.module(name).logits
         self._settings = settings
         self._class_weights: np.ndarray = class_weights(inputs, settings)
         self._texts = tf.RaggedTensor.from_row_lengths(inputs.train.ids, inputs.train.lengths)
