@@ -8,6 +8,7 @@ import pytest
 from sample_data import write_rows
 
 import train
+from models import MODELS
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +24,8 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_run(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The --train_url of a finished job with all models."""
     out = tmp_path_factory.mktemp("run")
-    assert train.main(["--data_url", str(small_data), "--train_url", str(out), "--epochs", "3", "--min_count", "1",
-                       "--max_length", "50"]) == 0
+    assert train.main(["--data_url", str(small_data), "--train_url", str(out), "--models", ",".join(MODELS),
+                       "--epochs", "3", "--min_count", "1", "--max_length", "50"]) == 0
     return out
 
 

@@ -9,6 +9,7 @@ import pytest
 from asking import SOUP
 
 import infer
+from models import MODELS
 from textjob.errors import PackageError, RefusedError
 from textjob.serving.client import Rehearsal
 
@@ -138,7 +139,7 @@ def test_a_subclass_of_the_service_is_the_leaf(copy: Path) -> None:
     assert type(Rehearsal(copy).service).__name__ == "Mine"
 
 
-@pytest.mark.parametrize("model", ["cnn", "rnn", "rcnn"])
+@pytest.mark.parametrize("model", MODELS)
 def test_tensorflow_serving_behind_the_service_answers_alike(
         model: str, packages: Dict[str, Path], tmp_path: Path) -> None:
     served = Path(shutil.copytree(str(packages[model]), str(tmp_path / "model")))

@@ -16,6 +16,7 @@ from asking import PROJECT, module_of
 from jobs import FILES, contents, flags, is_complete, read_json
 
 import train
+from models import MODELS
 from textjob import errors, settings
 from textjob.data.dataset import read_dataset
 from textjob.job.output import Output
@@ -53,9 +54,9 @@ def state(folder: Path) -> Dict[str, Tuple[int, int]]:
 
 
 def test_a_job_leaves_a_package_a_model_the_best_one_a_report_and_logs(small_run: Path) -> None:
-    assert sorted(path.name for path in small_run.iterdir()) == [
-        "cnn", "logs", "metric.json", "model", "rcnn", "report", "rnn"]
-    for name in ("cnn", "rnn", "rcnn"):
+    assert sorted(path.name for path in small_run.iterdir()) == sorted(
+        [*MODELS, "logs", "metric.json", "model", "report"])
+    for name in MODELS:
         assert [path.name for path in (small_run / name).iterdir()] == ["model"]
         assert list((small_run / "logs" / name).glob("events.out.tfevents.*"))
     assert sorted(path.name for path in (small_run / "report").iterdir()) == ["curves.png", "report.md"]
@@ -82,7 +83,7 @@ def test_the_labels_are_those_of_the_data_a_line_each_in_the_order_of_code_point
 def test_the_published_model_is_a_byte_equal_copy_of_the_best(small_run: Path, packages: Dict[str, Path]) -> None:
     dev = {name: read_json(package / "model_card.json")["dev"] for name, package in packages.items()}
     # Of equals, max takes the first: the order of --models.
-    best = max(["cnn", "rnn", "rcnn"], key=lambda name: (dev[name]["macro_f1"], dev[name]["accuracy"]))
+    best = max(MODELS, key=lambda name: (dev[name]["macro_f1"], dev[name]["accuracy"]))
     assert contents(small_run / "model") == contents(packages[best])
     assert all(contents(small_run / "model") != contents(packages[name]) for name in packages if name != best)
 
@@ -265,7 +266,7 @@ for seconds in sys.stdin:
 def test_a_package_that_is_being_replaced_is_complete_or_absent_whenever_the_job_is_killed(
         small_run: Path, tmp_path: Path) -> None:
     rng, package = random.Random(5), tmp_path / "model"
-    command = [sys.executable, "-W", "ignore", "-c", COPIER, str(small_run / "rcnn" / "model"), str(package)]
+    command = [sys.executable, "-W", "ignore", "-c", COPIER, str(small_run / "model"), str(package)]
     copier = subprocess.Popen(command, cwd=str(PROJECT), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     ends = []
     with copier:

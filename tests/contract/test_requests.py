@@ -11,7 +11,6 @@ from asking import (
     CROWD,
     FORMS,
     GOAL,
-    MODELS,
     NESTED,
     SOUP,
     TEXTS,
@@ -26,6 +25,8 @@ from asking import (
     unwrapped,
     upload,
 )
+
+from models import MODELS
 
 LABELS = ["food", "sport", "体育 news"]
 NAN, INFINITY = float("nan"), float("inf")

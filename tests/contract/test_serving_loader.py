@@ -7,10 +7,11 @@ import adoption
 import capi
 import numpy as np
 import pytest
-from asking import MODELS, PROJECT, TEXTS, ask, load, service_of
+from asking import PROJECT, TEXTS, ask, load, service_of
 from tensorflow.core.protobuf import saved_model_pb2
 
 import customize_service as repository_service
+from models import MODELS
 from textjob.packaging import golden
 
 ADOPTED = sorted(adoption.ARGUMENTS)

@@ -11,7 +11,6 @@ import tensorflow as tf
 from asking import (
     FORMS,
     GOAL,
-    MODELS,
     NESTED,
     SOUP,
     TEXTS,
@@ -25,6 +24,8 @@ from asking import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from models import MODELS
 
 LABELS = ["food", "sport", "体育 news"]
 KEYS = ["data", "req_data", "instances", "text", "meta", "top_k", "threshold", "keep_prob", "input_x", "\ud800"]

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from conftest import ENGINES, compare
 
+from models import MODELS
 from textjob.text.tokenizer import tokens as split_into_tokens
 
 v1 = tf.compat.v1
@@ -19,7 +20,7 @@ def expected(drive: Callable[..., Any], texts: Path, packages: Dict[str, Path]) 
 @pytest.mark.parametrize("engine", ["today", *ENGINES])
 def test_every_engine_answers_every_package_alike(
         engine: str, drive: Callable[..., Any], texts: Path, packages: Dict[str, Path], expected: Any) -> None:
-    assert set(packages) == {"cnn", "rnn", "rcnn"}
+    assert set(packages) == set(MODELS)
     found = drive(engine, "answers", str(texts), *map(str, packages.values()))
     compare("today", engine, found, expected)
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from asking import GOAL, MODELS, ask, same, service_of
+from asking import GOAL, ask, same, service_of
 from crafted import LIFECYCLE, SHIMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models import MODELS
 from textjob.serving import host
 
 GOOD = json.dumps({"text": GOAL}).encode("utf-8")

@@ -107,7 +107,7 @@ def test_what_decides_how_a_model_comes_out_is_all_but_where_and_the_other_model
                  "--checkpoint_seconds=1"):
         assert parsed(flag).of_model("cnn") == plain
     for name in set(every_flag()) - {"data_url", "train_url", "models", "overwrite", "checkpoint_seconds"}:
-        assert (name in plain) != name.startswith(("rnn_", "rcnn_"))
+        assert (name in plain) != name.startswith(tuple(model + "_" for model in MODELS if model != "cnn"))
 
 
 # Values
@@ -202,7 +202,7 @@ def test_a_value_beyond_its_range_is_refused_by_name(name: str, value: str) -> N
 
 
 @pytest.mark.parametrize("models, named", [
-    ("cn", "'cnn'"), ("CNN", "cnn, rnn, rcnn"), ("cnn,transformer", "transformer"), ("cnn,cnn", "twice"),
+    ("cn", "'cnn'"), ("CNN", ", ".join(MODELS)), ("cnn,transformer", "transformer"), ("cnn,cnn", "twice"),
     (",", "empty"), ("model", "'model'"), ("report", "'report'"), ("logs", "'logs'"), ("checkpoints", "'checkpoints'")])
 def test_a_model_that_is_none_is_refused(models: str, named: str) -> None:
     assert named in refusal("--models", models)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models import MODELS
 from textjob.data.dataset import read_dataset
 from textjob.errors import JobError
 from textjob.settings import Settings, from_flags
@@ -49,7 +50,7 @@ def test_the_vocabulary_is_of_the_training_part_alone_by_frequency_then_bytes(tm
     assert (tmp_path / "vocabulary.txt").read_bytes() == b"a\nb\nd\nc\ne\n"
 
 
-@pytest.mark.parametrize("model", ["cnn", "rnn", "rcnn"])
+@pytest.mark.parametrize("model", MODELS)
 def test_one_seed_repeats_a_run_bit_for_bit_and_another_does_not(
         model: str, inputs: Inputs, small_data: Path, tmp_path: Path) -> None:
     runs = [train(model, inputs, job(small_data, "--epochs", "2", "--seed", seed), tmp_path / str(i))[1]
