@@ -265,7 +265,7 @@ def answer(row: Any, labels: List[str], request: Any) -> Dict[str, Any]:
             "scores": [[labels[i], float(row[i])] for i in best_first[:request.top_k] if row[i] >= request.threshold]}
 
 
-# --- how a model is asked: the decision table, as docs/decisions.md has it --------------------------------------
+# --- how a model is used: the decision table, as in docs/serving-any-model.md ------------------------------------
 
 KEYS = {"tags": list, "signature": str, "input": str, "feeds": dict, "output": str, "scores": str, "backend": str}
 # What may be the input, the scores, the labels: kind and shape as described() writes them.

@@ -162,7 +162,7 @@ def _adopt_flags(sub: argparse.ArgumentParser) -> None:
                        "checkpoints, NAME.keras or NAME.h5")
     where.add_argument("--output", required=True, metavar="P", help="where the package goes, in a folder 'model'")
     where.add_argument("--overwrite", action="store_true", help="replace a package that is there")
-    how = sub.add_argument_group("how the source is asked, where it does not say so itself (docs/decisions.md)")
+    how = sub.add_argument_group("how the source is asked, where it does not say so itself (docs/serving-any-model.md)")
     how.add_argument("--tags", action="append", default=[], metavar="A,B", help="the tag set")
     how.add_argument("--signature", metavar="KEY", help="the signature")
     how.add_argument("--input_tensor", metavar="X", help="alias or tensor name of the input")

@@ -1,4 +1,4 @@
-"""The decision table (docs/decisions.md), row by row, over models made for it; and that the document is the code."""
+"""The decision table (docs/serving-any-model.md), row by row; and that the document equals the code."""
 import json
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from asking import PROJECT, ask, code, module_of
 import customize_service as service
 
 v1 = tf.compat.v1
-DOCUMENT = (PROJECT / "docs" / "decisions.md").read_text(encoding="utf-8")
+DOCUMENT = (PROJECT / "docs" / "serving-any-model.md").read_text(encoding="utf-8")
 
 Build = Callable[[], Tuple[Dict[str, Any], Dict[str, Any]]]
 
