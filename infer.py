@@ -18,6 +18,7 @@ from typing import Any, Iterator, List, Sequence
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
 
 from textjob import adopt, check, errors
+from textjob.data.records import DataSettings
 from textjob.job import storage
 from textjob.packaging import package
 from textjob.serving import batch as batches
@@ -54,7 +55,7 @@ def batch(args: argparse.Namespace) -> int:
     if url.endswith("/") or Path(url).is_dir():
         url = url.rstrip("/") + "/" + Path(args.data_url).name + ".jsonl"
     with rehearsed(args.model) as rehearsal, storage.fetched(args.data_url) as data, storage.written(url) as output:
-        items = batches.read(data, args.label_column, args.text_column)
+        items = batches.read(data, DataSettings(args.label_column, args.text_column))
         before, added = batches.run(rehearsal, items, Path(output))
     print("{}: {:,} rows answered{}".format(url, added, f", {before:,} were there" if before else ""))
     return 0
@@ -63,7 +64,8 @@ def batch(args: argparse.Namespace) -> int:
 def evaluate(args: argparse.Namespace) -> int:
     """Accuracy, macro-F1, a table per class, the confusion matrix."""
     with rehearsed(args.model) as rehearsal, storage.fetched(args.data_url) as data:
-        figures, notes = evaluation.evaluate(rehearsal, data, args.label_column, args.text_column)
+        figures, notes = evaluation.evaluate(
+            rehearsal, data, DataSettings(args.label_column, args.text_column))
     if args.json:
         print(json.dumps(figures, ensure_ascii=False))
     else:

@@ -20,7 +20,7 @@ import numpy as np
 
 import textjob
 from textjob import errors, metrics, settings
-from textjob.data.dataset import Dataset, read_dataset
+from textjob.data.dataset import Dataset, DataSettings, read_dataset
 from textjob.job import interruption, lock, nodes, storage
 from textjob.job.output import Output
 from textjob.job.phases import Phases
@@ -47,7 +47,7 @@ def main(argv: Sequence[str], began: float = 0.0) -> int:
         print("ignored, not settings of this job: {}".format(" ".join(ignored)))
     with lock.held(job.train_url), storage.workspace(job.train_url) as work:
         with storage.fetched(job.data_url) as data_url:
-            dataset = read_dataset(data_url, job.label_column, job.text_column, job.max_bad_rows)
+            dataset = read_dataset(data_url, DataSettings.of(job))
         print("\n".join(dataset.notes))
         print(f"{len(dataset.train.texts):,} training, {len(dataset.dev.texts):,} dev and {len(dataset.test.texts):,} test rows, {len(dataset.labels)} classes", flush=True)
         phases.end("data")

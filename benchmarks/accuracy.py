@@ -34,9 +34,8 @@ import tensorflow as tf
 
 from models import MODELS
 from textjob import errors, metrics, settings
-from textjob.data.dataset import Dataset, Examples, read_dataset
-from textjob.data.examples import Reader
-from textjob.data.sources import find_parts
+from textjob.data.dataset import Dataset, DataSettings, Examples, read_dataset
+from textjob.data.examples import read_examples
 from textjob.settings import Settings
 from textjob.training import classifier, trainer
 from textjob.training.checkpoints import Checkpoints
@@ -118,8 +117,7 @@ class _Set:
 
     def dataset(self) -> Dataset:
         if self._dataset is None:
-            self._dataset = read_dataset(self.job.data_url, self.job.label_column, self.job.text_column,
-                                      self.job.max_bad_rows)
+            self._dataset = read_dataset(self.job.data_url, DataSettings.of(self.job))
         return self._dataset
 
     def _parts(self) -> Dict[str, Examples]:
@@ -127,8 +125,7 @@ class _Set:
         dataset = self.dataset()
         parts = {"dev": dataset.dev, "test": dataset.test}
         for file in sorted(Path(self.job.data_url).glob("test_*.tsv")):
-            sources, _ = find_parts(str(file))
-            parts[file.stem] = Reader(self.job.label_column, self.job.text_column).read(sources["train"])
+            parts[file.stem] = read_examples(str(file), DataSettings.of(self.job))
         return {name: part for name, part in parts.items() if part.texts}
 
     def _baseline(self, row: str) -> Dict[str, Any]:

@@ -41,7 +41,7 @@ from peers_keras import Keras
 from sides import Side, alternate, ratios
 
 from textjob import errors, settings
-from textjob.data.dataset import read_dataset
+from textjob.data.dataset import DataSettings, read_dataset
 from textjob.report.comparison import markdown_table
 from textjob.settings import Settings
 from textjob.training import batches, classifier, trainer
@@ -108,7 +108,7 @@ class Ours:
 
 
 def _inputs(job: Settings) -> Tuple[Inputs, float]:
-    dataset = read_dataset(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
+    dataset = read_dataset(job.data_url, DataSettings.of(job))
     with tempfile.TemporaryDirectory() as scratch:
         inputs = prepare(dataset, job, Path(scratch) / "vocabulary.txt")
     inputs = inputs._replace(ids=None)  # a function of a graph does not go into another process

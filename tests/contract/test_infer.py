@@ -64,7 +64,7 @@ def test_batch_goes_on_where_it_stopped(cnn: Path, small_data: Path, tmp_path: P
 
 def test_batch_does_not_append_to_what_is_not_its_own(cnn: Path, small_data: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine\n", encoding="utf-8")
-    with pytest.raises(RefusedError, match="other things"):
+    with pytest.raises(RefusedError, match="other content"):
         infer.main(["batch", "--model", str(cnn), "--data_url", str(small_data / "test.tsv"),
                     "--output_url", str(tmp_path / "notes.txt")])
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine\n"

@@ -18,7 +18,7 @@ from jobs import FILES, contents, flags, is_complete, read_json
 import train
 from models import MODELS
 from textjob import errors, settings
-from textjob.data.dataset import read_dataset
+from textjob.data.dataset import DataSettings, read_dataset
 from textjob.job.output import Output
 from textjob.job.storage import Workspace
 
@@ -198,7 +198,7 @@ DAMAGES: Dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("file", FILES)
 def test_a_damaged_package_is_not_finished(tiny_data: Path, run: Path, file: str, damage: str) -> None:
     job, _ = settings.from_flags(flags(tiny_data, run))
-    dataset = read_dataset(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
+    dataset = read_dataset(job.data_url, DataSettings.of(job))
     assert Output(job, dataset, local(run)).open() == ["cnn"]
     DAMAGES[damage](run / "cnn" / "model" / file)
     assert Output(job, dataset, local(run)).open() == []
@@ -209,7 +209,7 @@ def test_a_manifest_in_which_a_letter_changed_makes_no_finished_package(tiny_dat
     manifest = run / "cnn" / "model" / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace(word, "x" + word[1:], 1), encoding="utf-8")
     job, _ = settings.from_flags(flags(tiny_data, run))
-    dataset = read_dataset(job.data_url, job.label_column, job.text_column, job.max_bad_rows)
+    dataset = read_dataset(job.data_url, DataSettings.of(job))
     assert Output(job, dataset, local(run)).open() == []
 
 

@@ -7,7 +7,7 @@ from typing import Dict, List
 
 import pytest
 
-from textjob.data.dataset import Dataset, Examples, read_dataset
+from textjob.data.dataset import Dataset, DataSettings, Examples, read_dataset
 from textjob.errors import DataError
 
 ROWS = "".join("{}\ttext {}\n".format("pos" if i % 3 else "neg", i) for i in range(200))
@@ -116,7 +116,7 @@ def test_only_a_first_row_can_be_a_header(tmp_path):
 
 def test_column_settings_reach_every_part(tmp_path):
     files = {"train.csv": "id,kind,words\n1,a,x\n2,b,y\n", "dev.csv": "id,kind,words\n1,a,z\n"}
-    dataset = read_dataset(fill(tmp_path, files), label_column="kind", text_column="2")
+    dataset = read_dataset(fill(tmp_path, files), DataSettings(label_column="kind", text_column="2"))
     assert pairs(dataset.train) == ["a|x", "b|y"]
     assert pairs(dataset.dev) == ["a|z"]
 
@@ -147,7 +147,7 @@ def test_a_header_that_nothing_names_is_pointed_out(tmp_path):
         ({"train.tsv": ""}, "train.tsv is empty"),
         ({"train.tsv": "\n \n"}, "train.tsv is empty"),
         ({"train.tsv": "label\ttext\n"}, "no usable row for the train part"),
-        ({"train.tsv": FEW, "dev.tsv": ""}, "no usable row for the dev part"),
+        ({"train.tsv": FEW, "dev.tsv": ""}, "dev.tsv is empty"),
         ({"train.tsv": "a\tx\na\ty\na\tz\n"}, "one class only, 'a'"),
         ({"train.tsv": "label\ttext\na\tx\nb\ty\n"}, "2 different texts are too few to split"),
     ],
@@ -160,7 +160,7 @@ def test_data_that_cannot_be_meant_are_refused_with_what_was_found(tmp_path, fil
 def test_a_path_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(DataError, match="nowhere does not exist"):
         read_dataset(str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match="Protocol not known"):
+    with pytest.raises(DataError, match="the protocol is unknown"):
         read_dataset("nosuchstore://bucket/data")
 
 
@@ -217,10 +217,10 @@ def test_too_many_bad_rows_stop_by_share_or_by_count(tmp_path, limit, bad, refus
     rows = "".join(ROWS.splitlines(True)[: 200 - bad])
     folder = fill(tmp_path, {"train.tsv": rows + "bad\n" * bad})
     if not refused:
-        read_dataset(folder, max_bad_rows=limit)
+        read_dataset(folder, DataSettings(max_bad_rows=limit))
         return
     with pytest.raises(DataError, match=f"bad rows: {bad} of 200, more than") as refusal:
-        read_dataset(folder, max_bad_rows=limit)
+        read_dataset(folder, DataSettings(max_bad_rows=limit))
     assert f"train.tsv:{201 - bad}: 1 cells" in str(refusal.value)
 
 
@@ -329,7 +329,7 @@ def test_no_part_is_empty_from_three_different_texts_on(tmp_path, count):
 
 def test_a_rare_class_keeps_a_text_in_train(tmp_path):
     rare = "".join(f"rare {i}\tseldom {i}\n" for i in range(60))
-    dataset = read_dataset(fill(tmp_path, {"all.tsv": ROWS + rare}), label_column="0")
+    dataset = read_dataset(fill(tmp_path, {"all.tsv": ROWS + rare}), DataSettings(label_column="0"))
     assert set(dataset.train.labels) == set(dataset.labels)
     assert len(dataset.labels) == 62
 

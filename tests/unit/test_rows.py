@@ -1,12 +1,19 @@
 """One file: its encoding, its rows, its columns."""
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 from typing import List, Tuple
 
 import pytest
 
-from textjob.data.columns import Columns, find_columns, header_columns
-from textjob.data.rows import READERS, Row, decide_encoding, read_rows, read_text
+from textjob.data.columns import find_columns, header_columns
+from textjob.data.files import decide_encoding, open_text, read_text
+from textjob.data.folders import Source
+from textjob.data.form import Columns, DataSettings, Reading
+from textjob.data.forms import SUFFIXES, delimited, rfc4180
+from textjob.data.records import Records
+from textjob.data.table import Row
 from textjob.errors import DataError
 
 
@@ -17,17 +24,21 @@ def write(folder: Path, name: str, content: bytes) -> str:
 
 
 def rows_of(folder: Path, name: str, content: bytes) -> List[Row]:
-    path = write(folder, name, content)
-    return list(read_rows(path, decide_encoding(path)))
+    rows = rfc4180.rows if ".csv" in name else delimited.rows
+    return list(rows(open_text(write(folder, name, content), name)))
 
 
 def cells_of(folder: Path, name: str, content: bytes) -> List[Tuple[int, List[str]]]:
     return [(row.line, row.cells) for row in rows_of(folder, name, content) if row.cells is not None]
 
 
+def open_source(folder: Path, content: bytes, labelled: bool = True) -> Reading:
+    source = Source(write(folder, "train.tsv", content), "train.tsv", False)
+    return Records(DataSettings(), labelled).open(source)
+
+
 def columns_of(lines: List[str], label_column: str = "", text_column: str = "") -> Columns:
-    rows = [Row(number, line.split("|"), "") for number, line in enumerate(lines, 1)]
-    return find_columns(rows, "train.tsv", label_column, text_column)
+    return find_columns([line.split("|") for line in lines], "train.tsv", label_column, text_column)
 
 
 # Encoding
@@ -165,18 +176,18 @@ def test_a_damaged_gzip_file_is_a_data_error(tmp_path):
 
 def test_an_unknown_suffix_is_refused_with_the_accepted_ones(tmp_path):
     with pytest.raises(DataError) as refusal:
-        read_rows(write(tmp_path, "train.xlsx", b"x"), "utf-8")
+        Records(DataSettings()).open(Source(write(tmp_path, "train.xlsx", b"x"), "train.xlsx", False))
     assert "train.xlsx" in str(refusal.value)
-    assert all(suffix in str(refusal.value) for suffix in READERS)
+    assert all(suffix in str(refusal.value) for suffix in SUFFIXES)
 
 
 def test_rows_come_before_the_file_is_read_to_its_end(tmp_path):
     path = tmp_path / "a.tsv"
-    path.write_bytes(b"pos\tgood\n" * 200000)
-    rows = read_rows(str(path), "utf-8")
-    next(rows)
+    path.write_bytes(b"pos\tgood\npos\tbad\n" * 100000)
+    records = Records(DataSettings()).open(Source(str(path), "a.tsv", False)).records
+    next(records)
     path.write_bytes(b"")
-    assert sum(1 for _ in rows) < 100000
+    assert sum(1 for _ in records) < 100000
 
 
 # Columns
@@ -243,14 +254,14 @@ def test_a_number_is_a_column_even_where_labels_are_numbers():
 def test_a_wrong_name_or_number_is_refused_with_the_nearest_name():
     with pytest.raises(DataError, match="did you mean 'category'"):
         columns_of(["category|words", "x|a"], "categry")
-    with pytest.raises(DataError, match="--label_column '2': no such column"):
+    with pytest.raises(DataError, match="has no such column"):
         columns_of(["x|a", "y|b"], "2")
-    with pytest.raises(DataError, match="both mean column 1"):
+    with pytest.raises(DataError, match="both choose column 1"):
         columns_of(["x|a", "y|b"], "1", "1")
 
 
 def test_a_file_of_one_column_is_told_what_separates_columns():
-    with pytest.raises(DataError, match=r"one column .* with a tab between"):
+    with pytest.raises(DataError, match=r"one column .* a tab and a text were expected"):
         columns_of(["pos good", "neg bad"])
 
 
@@ -260,8 +271,36 @@ def test_a_first_row_without_names_is_no_header():
     assert header_columns(["pos", "good"], "dev.tsv", "label", "text") is None
 
 
-def test_an_empty_and_an_unreadable_file_are_told_apart():
+def test_an_empty_file_and_an_unreadable_file_have_their_own_messages(tmp_path):
     with pytest.raises(DataError, match="is empty"):
-        find_columns([], "train.tsv")
-    with pytest.raises(DataError, match="line 7: not UTF-8"):
-        find_columns([Row(7, None, "not UTF-8")], "train.tsv")
+        open_source(tmp_path, b"")
+    with pytest.raises(DataError, match="line 2: not GB18030"):
+        open_source(tmp_path, b"\n\xff\n")
+
+
+# The stream
+
+
+def test_a_header_after_an_unreadable_first_row_is_a_header_in_the_stream_of_training_and_of_batch(tmp_path):
+    content = "坏\n".encode("gb18030") + "label\ttext\n好\t酒店\n坏\t很差\n".encode("utf-8")
+    for labelled in (True, False):
+        records = list(open_source(tmp_path, content, labelled).records)
+        assert [(record.line, record.text) for record in records if not record.error] == [(3, "酒店"), (4, "很差")]
+        assert records[0].error.startswith("not UTF-8")
+
+
+def test_a_file_of_one_column_is_readable_where_no_labels_are_needed(tmp_path):
+    records = list(open_source(tmp_path, b"soup\n\nbread\na\tb\n", labelled=False).records)
+    assert [record.text for record in records] == ["soup", "bread", ""]
+    assert records[2].error == "2 cells where 1 were expected; a tab inside the text?"
+    with pytest.raises(DataError, match="one column"):
+        open_source(tmp_path, b"soup\nbread\n")
+
+
+def test_an_empty_file_has_no_records_where_no_labels_are_needed(tmp_path):
+    assert list(open_source(tmp_path, b"\n", labelled=False).records) == []
+
+
+def test_data_are_read_without_tensorflow():
+    code = "import sys, textjob.data.dataset, textjob.data.records; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models import MODELS
-from textjob.data.dataset import read_dataset
+from textjob.data.dataset import DataSettings, read_dataset
 from textjob.errors import JobError
 from textjob.settings import Settings, from_flags
 from textjob.training import batches, dev_weight, trainer
@@ -45,7 +45,7 @@ def test_padded_rows_are_the_ids_that_the_graph_makes(inputs: Inputs, small_data
 def test_the_vocabulary_is_of_the_training_part_alone_by_frequency_then_bytes(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("x\tb a a c\ny\td d b\nx\te\n", encoding="utf-8")
     (tmp_path / "dev.tsv").write_text("x\tunseen a\n", encoding="utf-8")
-    found = prepare(read_dataset(str(tmp_path), "0"), job(tmp_path), tmp_path / "vocabulary.txt")
+    found = prepare(read_dataset(str(tmp_path), DataSettings("0")), job(tmp_path), tmp_path / "vocabulary.txt")
     assert found.vocabulary == [b"a", b"b", b"d", b"c", b"e"]
     assert (tmp_path / "vocabulary.txt").read_bytes() == b"a\nb\nd\nc\ne\n"
 

@@ -1,23 +1,25 @@
-"""Labelled text: from ``--data_url`` to three parts, and sentences on what was found on the way.
+"""Labelled text: from ``--data_url`` to three parts, with notes on the data.
 
-``folders`` finds the files, ``rows`` and ``columns`` read them, ``split`` makes the parts that are
-missing. Nothing is dropped in silence: what is left out is in the notes, which the job prints.
+``sources`` finds the files, ``records`` reads them, ``split`` makes the parts that are missing. No row is dropped
+silently: the rows that are left out are in the notes, which the job prints.
 """
 import hashlib
 import json
 from collections import Counter
 from typing import Dict, List, NamedTuple, Set
 
-from textjob.data.examples import Examples, Reader
-from textjob.data.sources import find_parts, some
+from textjob.data.examples import Collector, Examples
+from textjob.data.folders import some
+from textjob.data.form import DataSettings
+from textjob.data.sources import find_parts
 from textjob.data.split import split_off
 from textjob.errors import DataError
 
-__all__ = ["Dataset", "Examples", "read_dataset"]
+__all__ = ["DataSettings", "Dataset", "Examples", "read_dataset"]
 
 
 class Dataset(NamedTuple):
-    """The parts (``test`` may be empty), the class names, what to tell the user, and the data's hash."""
+    """The parts (``test`` may be empty), the class names, notes for the user, and the hash of the data."""
 
     train: Examples
     dev: Examples
@@ -27,17 +29,17 @@ class Dataset(NamedTuple):
     digest: str
 
 
-def read_dataset(data_url: str, label_column: str = "", text_column: str = "", max_bad_rows: float = 0.25) -> Dataset:
+def read_dataset(data_url: str, settings: DataSettings = DataSettings()) -> Dataset:  # noqa: B008 - it is frozen
     """Read a folder or a file; ``max_bad_rows`` is a share of all rows when below 1, else a count."""
     sources, unread = find_parts(data_url)
-    reader = Reader(label_column, text_column)
+    collector = Collector(settings)
     parts: Dict[str, Examples] = {}
     for part in ("train", "dev", "test"):
         if part in sources:
-            parts[part] = reader.read(sources[part])
+            parts[part] = collector.read(sources[part])
     if unread:
-        reader.notes.append(f"not read: {some(unread)}")
-    reader.note_bad_rows(max_bad_rows)
+        collector.notes.append(f"not read: {some(unread)}")
+    collector.note_bad_rows(settings.max_bad_rows)
     for part, examples in parts.items():
         if not examples.texts:
             raise DataError(f"{sources[part].url}: no usable row for the {part} part")
@@ -45,7 +47,7 @@ def read_dataset(data_url: str, label_column: str = "", text_column: str = "", m
     labels = sorted(set(parts["train"].labels))
     if len(labels) == 1:
         raise DataError(f"{data_url}: one class only, {labels[0]!r}; a classifier needs two")
-    notes = reader.notes + _notes_on_texts(parts)
+    notes = collector.notes + _notes_on_texts(parts)
     notes += _add_missing_parts(parts) + _notes_on_labels(parts, labels)
     return Dataset(parts["train"], parts["dev"], parts["test"], labels, notes, _digest(parts))
 
@@ -62,8 +64,8 @@ def _add_missing_parts(parts: Dict[str, Examples]) -> List[str]:
             parts[name] = Examples([train.texts[i] for i in kept], [train.labels[i] for i in kept])
         for name in sorted(names):
             if not parts[name].texts:
-                found = len(set(train.texts))
-                raise DataError(f"{found} different texts are too few to split a {name} part off")
+                different = len(set(train.texts))
+                raise DataError(f"{different} different texts are too few to split a {name} part off")
             count = len(parts[name].texts)
             notes.append(f"no {name} part: {count:,} rows were split off train, by the text's hash")
     elif "test" not in parts:
@@ -73,14 +75,14 @@ def _add_missing_parts(parts: Dict[str, Examples]) -> List[str]:
 
 
 def _notes_on_texts(parts: Dict[str, Examples]) -> List[str]:
-    """On the parts as they came: repeated texts, conflicting labels, texts that train already has."""
+    """Notes on the parts before anything is split off: repeated texts, conflicting labels, texts of train in dev."""
     notes = []
     for part, examples in parts.items():
         labels: Dict[str, Set[str]] = {}
         for text, label in zip(*examples):
             labels.setdefault(text, set()).add(label)
         repeated = len(examples.texts) - len(labels)
-        conflicting = sum(len(found) > 1 for found in labels.values())
+        conflicting = sum(len(names) > 1 for names in labels.values())
         if repeated:
             notes.append(f"{part}: rows that repeat the text of an earlier row: {repeated:,}")
         if conflicting:
@@ -103,13 +105,13 @@ def _notes_on_labels(parts: Dict[str, Examples], labels: List[str]) -> List[str]
             notes.append(f"{part}: classes without a row: {len(absent):,} ({some(absent)})")
         if unknown:
             rows = sum(counts[label] for label in unknown)
-            lacking = "{}: rows with a label that train lacks, which count as wrong: {:,} ({})"
-            notes.append(lacking.format(part, rows, some(unknown)))
+            shown = f"{rows:,} ({some(unknown)})"
+            notes.append(f"{part}: rows with a label that train lacks, which count as wrong: {shown}")
     return notes
 
 
 def _digest(parts: Dict[str, Examples]) -> str:
-    """The same for the same rows in the same order, whatever the files are named and however encoded."""
+    """A hash of the rows in their order, which does not depend on the files' names, forms or encodings."""
     digest = hashlib.sha256()
     for part in ("train", "dev", "test"):
         for text, label in zip(*parts[part]):

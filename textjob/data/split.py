@@ -1,22 +1,21 @@
-"""Which rows leave train for a dev or a test part that did not come with the data.
+"""Splits a dev or a test part off train where the data have no such part.
 
-The text's hash decides, so that equal texts always fall on the same side, and a text stays on its
-side when the data grow.
+The text's hash decides, so that equal texts always get the same part, and a text keeps its part when the data grow.
 """
 import hashlib
 from collections import Counter
 from typing import Dict, List, Sequence, Set
 
-# Data may already have been split by a plain hash of the text: train would then hold none of the texts
-# that the same hash calls dev. The salt makes this split independent of any other.
+# Data may already have been split by a plain hash of the text: train would then hold no text that the same hash
+# assigns to dev. The salt makes this split independent of other splits.
 SALT = "textjob dev and test split\n"
 
 
 def split_off(texts: Sequence[str], labels: Sequence[str], names: Sequence[str]) -> List[str]:
     """The part of each row: each of ``names`` gets about a tenth of the texts, ``train`` keeps the rest.
 
-    No named part is empty where there are more different texts than names. A class keeps a text in
-    train where that is possible: one that is never seen cannot be learnt.
+    No named part is empty where the data have more different texts than names. A class keeps a text in
+    train where that is possible, because a class without a training text cannot be learnt.
     """
     rank = {text: _hash(text) for text in texts}
     part = {text: names[h % 10] if h % 10 < len(names) else "train" for text, h in rank.items()}

@@ -1,8 +1,9 @@
-"""A package's answers held against labelled texts."""
+"""Compares a package's answers with labelled texts."""
 from typing import Any, Dict, List, Tuple
 
 from textjob import metrics
-from textjob.data.examples import Reader
+from textjob.data.examples import Collector
+from textjob.data.records import DataSettings
 from textjob.data.sources import find_parts
 from textjob.errors import DataError
 from textjob.report.comparison import markdown_table
@@ -12,23 +13,22 @@ _CHUNK = 512
 NO_ANSWER = "(no answer)"
 
 
-def evaluate(rehearsal: Rehearsal, data_url: str, label_column: str = "",
-             text_column: str = "") -> Tuple[Dict[str, Any], List[str]]:
-    """Figures over a file, or over a folder's test part (all of it where it has no parts); and notes on the data.
+def evaluate(rehearsal: Rehearsal, data_url: str, settings: DataSettings) -> Tuple[Dict[str, Any], List[str]]:
+    """Figures for a file, or for a folder's test part (all of it where it has no parts); and notes on the data.
 
     A text whose label the model does not know, or which the model cannot answer, counts as wrong.
     """
     sources, _ = find_parts(data_url)
-    reader = Reader(label_column, text_column)
-    examples = reader.read(sources.get("test", sources["train"]))
-    reader.note_bad_rows(1.0)
+    collector = Collector(settings)
+    examples = collector.read(sources["test"] if "test" in sources else sources["train"])
+    collector.note_bad_rows(len(examples.texts) + len(collector.bad))
     if not examples.texts:
         raise DataError(f"{data_url}: no usable row")
     predicted: List[str] = []
     for first in range(0, len(examples.texts), _CHUNK):
         for answer in rehearsal.classify(examples.texts[first:first + _CHUNK], top_k=1):
             predicted.append(str(answer.get("predicted_label", NO_ANSWER)))
-    return metrics.evaluate_names(examples.labels, predicted), reader.notes
+    return metrics.evaluate_names(examples.labels, predicted), collector.notes
 
 
 def as_text(figures: Dict[str, Any]) -> str:

@@ -1,0 +1,51 @@
+"""The files and folders in a folder, and how they are named in messages."""
+import os
+from typing import List, NamedTuple
+
+from textjob.errors import DataError
+
+JUNK = frozenset({"__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini"})
+
+
+class Entry(NamedTuple):
+    """A file or a folder in a folder."""
+
+    name: str
+    is_folder: bool
+
+
+class Source(NamedTuple):
+    """The rows of a part: a file, or a folder of class folders; ``name`` is its path inside the data."""
+
+    url: str
+    name: str
+    is_folder: bool
+
+
+def list_folder(url: str) -> List[Entry]:
+    """The content of a folder, sorted by name, without hidden files and the files that systems leave behind."""
+    try:
+        names = [name for name in os.listdir(url) if not name.startswith(".") and name not in JUNK]
+    except OSError as error:
+        raise DataError(f"{url} cannot be listed: {error}") from error
+    return sorted(Entry(_readable(name, url), os.path.isdir(join(url, name))) for name in names)
+
+
+def join(url: str, name: str) -> str:
+    """The path of an entry of a folder."""
+    return "{}/{}".format(url.rstrip("/"), name)
+
+
+def some(names: List[str], limit: int = 5) -> str:
+    """``a, b, c and 4 more``."""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _readable(name: str, url: str) -> str:
+    """The name; refused where it is not Unicode, as in an archive that was packed on a Chinese Windows."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataError(f"{url}: the name {name!a} is not UTF-8; rename it") from None
+    return name
