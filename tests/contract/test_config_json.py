@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-import jobs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,12 +17,6 @@ DATA = "apis[0].request.data"
 ROWS = DATA + ".properties.data.properties.req_data"
 PROPERTIES = ROWS + ".items[0].properties"
 GONE = object()
-
-
-@pytest.fixture(scope="module")
-def tiny_run(small_data: Path) -> Path:
-    """A finished job with one model and without a test part."""
-    return jobs.tiny_run(small_data)
 
 
 @pytest.fixture(scope="module")

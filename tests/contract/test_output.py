@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
-import jobs
 import pytest
 from asking import PROJECT, module_of
 from jobs import FILES, contents, flags, is_complete, read_json
@@ -21,17 +20,6 @@ from textjob import errors, settings
 from textjob.data.dataset import DataSettings, read_dataset
 from textjob.job.output import Output
 from textjob.job.storage import Workspace
-
-
-@pytest.fixture(scope="module")
-def tiny_data(small_data: Path) -> Path:
-    return jobs.tiny_data(small_data)
-
-
-@pytest.fixture(scope="module")
-def tiny_run(small_data: Path) -> Path:
-    """A finished job with one model."""
-    return jobs.tiny_run(small_data)
 
 
 @pytest.fixture

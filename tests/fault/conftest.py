@@ -1,18 +1,17 @@
-"""A package, and a copy of it to harm."""
+"""A package, and a copy of it that a test may damage."""
 import shutil
 from pathlib import Path
 
-import jobs
 import pytest
 
 
 @pytest.fixture(scope="module")
-def tiny(small_data: Path) -> Path:
-    """A whole package that nobody changes."""
-    return jobs.tiny_run(small_data) / "cnn" / "model"
+def tiny(tiny_run: Path) -> Path:
+    """A complete package that no test changes."""
+    return tiny_run / "cnn" / "model"
 
 
 @pytest.fixture
 def package(tiny: Path, tmp_path: Path) -> Path:
-    """A copy that a test may harm."""
+    """A copy that a test may damage."""
     return Path(shutil.copytree(str(tiny), str(tmp_path / "model")))

@@ -53,8 +53,8 @@ def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
 
 
 @pytest.fixture(scope="module")
-def data(small_data: Path) -> Path:
-    return jobs.tiny_data(small_data)
+def data(tiny_data: Path) -> Path:
+    return tiny_data
 
 
 def flags(data: Path, out: Path, *more: str) -> List[str]:

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def data(small_data: Path) -> Path:
-    return jobs.tiny_data(small_data)
+def data(tiny_data: Path) -> Path:
+    return tiny_data
 
 
 @pytest.fixture

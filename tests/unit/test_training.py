@@ -14,6 +14,8 @@ from textjob.training.checkpoints import Checkpoints
 from textjob.training.classifier import planned_epochs
 from textjob.training.inputs import Inputs, class_weights, prepare, with_wide_part
 
+pytestmark = pytest.mark.trains
+
 
 def job(small_data: Path, *flags: str) -> Settings:
     return from_flags(["--data_url", str(small_data), "--train_url", "unused", "--min_count", "1", *flags])[0]

@@ -53,6 +53,7 @@ def test_a_missing_or_torn_file_is_said_to_be(tmp_path: Path) -> None:
         vectors.read(str(tmp_path / "torn.gz"), WORDS)
 
 
+@pytest.mark.trains
 def test_a_job_begins_from_them_and_says_when_their_size_is_another(
         small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "soup 1 2 3\nmatch 4 5 6\n")
