@@ -27,15 +27,16 @@ from textjob.job.phases import Phases
 from textjob.packaging import export, golden, model_card, package
 from textjob.report import comparison
 from textjob.text import vectors
-from textjob.training import classifier, trainer
+from textjob.training import trainer
 from textjob.training.inputs import prepare, with_wide_part
+from textjob.training.step import limit_threads
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic export, which is there on purpose
 
 
 def main(argv: Sequence[str], began: float = 0.0) -> int:
     """The whole way from ``--data_url`` to the packages; returns the exit code. ``began`` is when the process did."""
-    classifier.share_cores()
+    limit_threads()
     phases = Phases(began or time.time())
     phases.end("start")
     node = nodes.node(argv)
@@ -80,7 +81,7 @@ def train_all(names: List[str], job: settings.Settings, dataset: Dataset, output
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file, labels_file = Path(scratch) / "vocabulary.txt", Path(scratch) / "labels.txt"
         labels_file.write_bytes("".join(label + "\n" for label in dataset.labels).encode("utf-8"))
-        inputs = prepare(dataset, job, vocabulary_file)
+        inputs, encoder = prepare(dataset, job, vocabulary_file)
         if job.vectors:
             with storage.fetched(job.vectors) as file:
                 known = vectors.read(file, inputs.vocabulary)
@@ -92,7 +93,10 @@ def train_all(names: List[str], job: settings.Settings, dataset: Dataset, output
         print(f"{len(inputs.vocabulary):,} words in the vocabulary, {inputs.ngrams:,} n-grams in the wide part", flush=True)
         for name in names:
             checkpoints = output.checkpoints(name)
-            classifier, trained = trainer.train(name, inputs, job, output.logs(name), checkpoints)
+            with interruption.deferred():
+                classifier, trained = trainer.train(
+                    name, inputs, job, output.logs(name), checkpoints, interruption.asked)
+            interruption.stop_if_asked()
             phases.end("training")
             answered = classifier.predict(inputs.dev).argmax(1)
             dev = metrics.evaluate(inputs.dev.labels, answered, inputs.names)
@@ -105,7 +109,7 @@ def train_all(names: List[str], job: settings.Settings, dataset: Dataset, output
             export.export(
                 saved_model, name, trained.weights, vocabulary_file, labels_file, dataset.labels, job.max_length)
             golden_texts = golden.texts(inputs.vocabulary, dataset.dev.texts[:job.golden_rows])
-            probabilities = classifier.probabilities(inputs.ids(golden_texts + dataset.dev.texts[:200])).numpy()
+            probabilities = classifier.probabilities(encoder.padded(golden_texts + dataset.dev.texts[:200])).numpy()
             phases.end("export")
             export.verify(saved_model, golden_texts + dataset.dev.texts[:200], probabilities, dataset.labels)
             phases.end("proof")

@@ -1,4 +1,4 @@
-"""The same networks as the Keras documentation would write them: ``fit`` with Adam on ids of one length."""
+"""The same networks in the style of the Keras documentation: ``fit`` with Adam on ids of one length."""
 from typing import Any, Callable, Dict, Mapping
 
 import numpy as np
@@ -11,13 +11,12 @@ layers = tf.keras.layers
 
 
 class Keras:
-    """A compiled model beside its data, padded beforehand to the longest text of the training part."""
+    """A compiled model and its data, padded in advance to the longest text of the training part."""
 
-    def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> None:
-        every = inputs.train.padded(np.arange(len(inputs.train.lengths)))
-        columns, classes = every.shape[1], len(inputs.labels)
-        self._ids, self._batch_size = every[rows], job.batch_size
-        self._targets = np.eye(classes, dtype=np.float32)[inputs.train.labels[rows]]
+    def __init__(self, name: str, inputs: Inputs, job: Settings) -> None:
+        self._ids, self._batch_size = inputs.train.padded(np.arange(len(inputs.train.lengths))), job.batch_size
+        columns, classes = self._ids.shape[1], len(inputs.labels)
+        self._targets = np.eye(classes, dtype=np.float32)[inputs.train.labels]
         dev = inputs.dev.padded(np.arange(len(inputs.dev.lengths)))[:, :columns]
         self._dev = np.pad(dev, [[0, 0], [0, columns - dev.shape[1]]])
         self._dev_labels = inputs.dev.labels
@@ -25,19 +24,19 @@ class Keras:
         self.weights = int(self._model.count_params())
 
     def train(self) -> None:
-        """One pass."""
+        """Train for one epoch."""
         self._model.fit(self._ids, self._targets, batch_size=self._batch_size, epochs=1, verbose=0)
 
     def dev(self) -> float:
-        """Accuracy."""
-        answered = self._model.predict(self._dev, batch_size=256, verbose=0).argmax(1)
-        return float(np.mean(answered == self._dev_labels))
+        """Evaluate on dev; returns the accuracy."""
+        predicted = self._model.predict(self._dev, batch_size=256, verbose=0).argmax(1)
+        return float(np.mean(predicted == self._dev_labels))
 
 
 def _model(name: str, vocabulary: int, columns: int, classes: int, job: Settings) -> Any:
     ids = layers.Input((columns,), dtype="int32")
     x = layers.Embedding(vocabulary, job.model[name]["embedding"])(ids)
-    pooled = layers.Dropout(1 - job.keep_prob)(_POOLED[name](x, job.model[name]))
+    pooled = layers.Dropout(1 - job.keep_prob)(POOLED[name](x, job.model[name]))
     model = tf.keras.Model(ids, layers.Dense(classes)(pooled))
     model.compile(tf.keras.optimizers.Adam(job.learning_rate), tf.keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=job.label_smoothing))
@@ -62,4 +61,4 @@ def _rcnn(x: Any, sizes: Mapping[str, Any]) -> Any:
     return layers.GlobalMaxPooling1D()(hidden)
 
 
-_POOLED: Dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {"cnn": _cnn, "rnn": _rnn, "rcnn": _rcnn}
+POOLED: Dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {"cnn": _cnn, "rnn": _rnn, "rcnn": _rcnn}

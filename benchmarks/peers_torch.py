@@ -1,34 +1,32 @@
-"""The same networks in PyTorch: as a tutorial writes them, and as fast as PyTorch is known to make them.
+"""The same networks in PyTorch: in the style of a tutorial, and with the known ways to make PyTorch faster.
 
-``fixed``: every text padded to the longest of the training part, Adam over all weights. ``bucketed``: batches of
-similar length, padded to their own longest text, Adam for the dense weights and ``SparseAdam`` for the embedding.
-``packed``: the same, the LSTM reading ``pack_padded_sequence``.
+``fixed``: every text is padded to the longest of the training part, Adam updates all weights. ``bucketed``: batches of
+similar length are padded to their own longest text, Adam updates the dense weights and ``SparseAdam`` the embedding.
+``packed``: like ``bucketed``, and the LSTM reads a ``pack_padded_sequence``.
 """
-from typing import Any, List, Mapping
+from typing import Any, Dict, List, Mapping
 
 import numpy as np
 import torch
-import torch._dynamo  # its optimizers import it, and after TensorFlow that crashes
+import torch._dynamo  # imported by its optimizers; an import after TensorFlow crashes
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from textjob.settings import Settings
+from textjob.text.encoding import Encoded
 from textjob.training import batches
-from textjob.training.batches import Encoded
 from textjob.training.inputs import Inputs
 
-
-def ways(name: str) -> List[str]:
-    """How a network can be trained."""
-    return ["fixed", "bucketed"] if name == "cnn" else ["fixed", "bucketed", "packed"]
+WAYS: Dict[str, List[str]] = {
+    "cnn": ["fixed", "bucketed"], "rnn": ["fixed", "bucketed", "packed"], "rcnn": ["fixed", "bucketed", "packed"]}
 
 
 class Torch:
-    """A network with its optimizers beside its data."""
+    """A network, its optimizers and its data."""
 
-    def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings, way: str) -> None:
+    def __init__(self, name: str, inputs: Inputs, job: Settings, way: str) -> None:
         torch.manual_seed(job.seed)
-        self._inputs, self._rows, self._job, self._way = inputs, rows, job, way
+        self._inputs, self._job, self._way = inputs, job, way
         self._longest = int(inputs.train.lengths.max())
         self._model = _Network(
             name, len(inputs.vocabulary) + 2, len(inputs.labels), job.model[name], job.keep_prob, way)
@@ -42,15 +40,14 @@ class Torch:
         self._rng = np.random.RandomState(job.seed)
 
     def train(self) -> None:
-        """One pass."""
+        """Train for one epoch."""
         self._model.train()
         part, size = self._inputs.train, self._job.batch_size
-        part = part._replace(**{key: getattr(part, key)[self._rows] for key in ("starts", "lengths", "labels")})
         if self._way == "fixed":
             order = self._rng.permutation(len(part.lengths))
             chosen = [order[i:i + size] for i in range(0, len(order), size)]
         else:
-            chosen = batches.epoch(part, size, self._rng)
+            chosen = batches.epoch(part.lengths, size, self._rng)
         for rows in chosen:
             for optimizer in self._optimizers:
                 optimizer.zero_grad()
@@ -61,11 +58,11 @@ class Torch:
             loss.item()
 
     def dev(self) -> float:
-        """Accuracy."""
+        """Evaluate on dev; returns the accuracy."""
         self._model.eval()
         part, right = self._inputs.dev, 0
         with torch.no_grad():
-            for rows in batches.in_order_of_length(part):
+            for rows in batches.by_length(part.lengths):
                 right += int((self._logits(part, rows).argmax(1).numpy() == part.labels[rows]).sum())
         return right / len(part.lengths)
 

@@ -1,29 +1,29 @@
-"""Each side of a comparison in a process of its own: with threads as its users have them, nothing of others' beside."""
+"""Runs each side of a comparison in its own process, with its default number of threads."""
 import multiprocessing
 import statistics
 import time
 from typing import Any, Callable, List, Sequence, Tuple
 
-_PROCESSES = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+_PROCESSES = multiprocessing.get_context("spawn")  # TensorFlow does not work after a fork
 
 
 class Side:
-    """What ``make(*arguments)`` gives, made and used in a process: it has ``train()``, ``dev()`` and ``weights``."""
+    """The object ``make(*arguments)`` in a process; it has the methods ``train``, ``dev`` and the field ``weights``."""
 
     def __init__(self, title: str, make: Callable[..., Any], *arguments: Any) -> None:
         self.title = title
         self._pipe, end = _PROCESSES.Pipe()
         _PROCESSES.Process(target=_serve, args=(end, make, arguments), daemon=True).start()
-        end.close()  # so that a side that died is an error here, not a wait
+        end.close()  # otherwise ``recv`` would block after the process has ended
         self.weights: int = self._pipe.recv()
 
     def train(self) -> float:
-        """One pass; its seconds."""
+        """Train for one epoch; returns the seconds."""
         self._pipe.send("train")
         return float(self._pipe.recv())
 
     def dev(self) -> float:
-        """Accuracy on the dev part."""
+        """Evaluate on dev; returns the accuracy."""
         self._pipe.send("dev")
         return float(self._pipe.recv())
 
@@ -37,16 +37,21 @@ def _serve(pipe: Any, make: Callable[..., Any], arguments: Sequence[Any]) -> Non
     pipe.send(side.weights)
     while True:
         try:
-            asked = pipe.recv()
-        except EOFError:  # closed: no more is asked
+            method = pipe.recv()
+        except EOFError:  # the other end is closed
             return
         began = time.perf_counter()
-        answer = getattr(side, asked)()
-        pipe.send(answer if asked == "dev" else time.perf_counter() - began)
+        result = getattr(side, method)()
+        pipe.send(result if method == "dev" else time.perf_counter() - began)
 
 
 def alternate(sides: Sequence[Side], rounds: int) -> Tuple[List[List[float]], List[Tuple[float, float]]]:
-    """The seconds of each side in each round but the first; of each the seconds to its best dev accuracy, and that."""
+    """Train and evaluate the sides in turns.
+
+    Returns:
+        the seconds of each side in each round except the first; for each side the seconds to its best dev accuracy, and
+        that accuracy in %.
+    """
     seconds: List[List[float]] = []
     scores: List[List[float]] = [[] for _ in sides]
     for number in range(rounds + 1):
@@ -61,6 +66,6 @@ def alternate(sides: Sequence[Side], rounds: int) -> Tuple[List[List[float]], Li
 
 
 def ratios(seconds: Sequence[Sequence[float]], side: int) -> str:
-    """How much faster the first side is: the median, and in brackets the least and the greatest of the rounds."""
-    found = [taken[side] / taken[0] for taken in seconds]
-    return f"{statistics.median(found):.2f} ({min(found):.2f}-{max(found):.2f})"
+    """The ratio of a side's time to that of the first side: median, minimum and maximum over the rounds."""
+    ratio = [taken[side] / taken[0] for taken in seconds]
+    return f"{statistics.median(ratio):.2f} ({min(ratio):.2f}-{max(ratio):.2f})"

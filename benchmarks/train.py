@@ -1,22 +1,23 @@
-"""How fast our training is: beside Keras, beside PyTorch at its plainest and its best, and beside the arithmetic.
+"""The speed of training: ours, Keras, PyTorch in several ways, and the limit of the arithmetic.
 
-    python benchmarks/train.py --data_url data/                      # cnn, rnn and rcnn, ten minutes
+    python benchmarks/train.py --data_url data/                      # all models, ten minutes
     python benchmarks/train.py --data_url data/ --models cnn --examples 2000 --rounds 5
-    python benchmarks/train.py --data_url data/ --examples 1000000 --rounds 8     # whole passes: time to the best score
+    python benchmarks/train.py --data_url data/ --examples 1000000 --rounds 8     # whole epochs: time to the best score
+    python benchmarks/train.py --data_url data/ --ours               # without Keras and PyTorch
 
-Every other flag is one of train.py's; sizes, batch size, rate and dropout hold for all sides (ours alone drops words,
-and lets its rate fall). PyTorch takes part where ``pip install torch`` has been there.
+Every other flag is one of train.py; sizes, batch size, learning rate and dropout are the same for all sides (only ours
+has word dropout and a falling learning rate). PyTorch is measured if it is installed (``pip install torch``).
 
-Each side has a process of its own, with the threads that it has by default. A round is one pass of each over the same
-examples, drawn at random, in batches of one size; the sides take turns at going first. One more round, before the
-others, does not count for the speeds: so tracing and compiling are not measured, nor are reading, tokenizing and
-export. What a job does for every batch is timed: sorting, padding, fetching the loss. After each round a side is asked
-the dev part, untimed: "to the best" is the time of the passes until its best answer, the first pass included. On a busy
-machine all speeds move, and the ratio of two in one round less so: read the ratios.
+Each side runs in its own process, with its default number of threads. A round is one pass of each side over the same
+examples, drawn at random, in batches of one size; the sides take turns at going first. One more round runs before the
+others and is not measured, so the times exclude tracing and compiling; they also exclude reading, tokenising and
+export. They include the work for each batch: sorting, padding, fetching the loss. After each round the accuracy on dev
+is measured, untimed: the last column is the time of the passes up to the best accuracy, the first pass included. On a
+busy machine all speeds change; the ratio of two sides in one round changes less, so read the ratios.
 
-The floor is the time that the network's matrix products need at the texts' true lengths, forwards and twice that
-backwards, at the speed of a large matrix product on this machine in this run: nothing that computes them can be faster.
-The wide part is not trained by steps; it costs what is printed, once for all models of a job.
+The floor is the time of the network's matrix products at the true lengths of the texts, once forwards and twice
+backwards, at the speed of a large matrix product on this machine in this run. The wide part is not trained by steps;
+its time, which a job spends once for all models, is printed.
 """
 import argparse
 import os
@@ -27,112 +28,124 @@ import time
 from pathlib import Path
 from typing import Any, List, Mapping, Sequence, Tuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # set before importing TensorFlow; hides its start-up banner
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 try:
-    import peers_torch  # before TensorFlow: PyTorch 2.14 crashes after it
+    import peers_torch  # before TensorFlow, because PyTorch 2.14 crashes otherwise
 except ImportError:
     peers_torch = None  # type: ignore[assignment]
 
 import numpy as np
+import peers_keras
 import tensorflow as tf
-from peers_keras import Keras
 from sides import Side, alternate, ratios
 
 from textjob import errors, settings
 from textjob.data.dataset import DataSettings, read_dataset
 from textjob.report.comparison import markdown_table
 from textjob.settings import Settings
-from textjob.training import batches, classifier, trainer
+from textjob.text.encoding import Encoded
+from textjob.training import trainer
+from textjob.training.checkpoints import Checkpoints
 from textjob.training.inputs import Inputs, prepare, with_wide_part
+from textjob.training.step import limit_threads
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure every model of ``--models`` and print the table; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="measured of each model (default: 3)")
-    parser.add_argument("--examples", type=int, default=4000, metavar="N", help="trained on a round (default: 4000)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="measured rounds per model (default: 3)")
+    parser.add_argument("--examples", type=int, default=4000, metavar="N", help="examples per round (default: 4000)")
+    parser.add_argument("--ours", action="store_true", help="measure ours without Keras and PyTorch")
     given, flags = parser.parse_known_args(argv)
     if min(given.rounds, given.examples) < 1:
         parser.error("--rounds and --examples: expected at least 1")
     job, unknown = settings.from_flags([*flags, "--train_url", "not used"])
     if unknown:
-        parser.error("unknown: {}".format(" ".join(unknown)))
+        parser.error("unknown flags: {}".format(" ".join(unknown)))
 
     inputs, wide_seconds = _inputs(job)
-    rows = np.random.RandomState(job.seed).permutation(len(inputs.train.lengths))[:given.examples]
+    all_rows = len(inputs.train.lengths)
+    rows = np.random.RandomState(job.seed).permutation(all_rows)[:given.examples]
+    inputs = inputs._replace(train=_subset(inputs.train, rows))
+    lengths = inputs.train.lengths
     peak = _peak()
-    print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores, {peak / 1e9:.0f} GFLOP/s; {len(rows):,} examples a round of {inputs.train.lengths[rows].mean():.1f} tokens on average; batches of {job.batch_size}; "
-          f"{len(inputs.vocabulary):,} words, {len(inputs.labels)} classes; the wide part took {wide_seconds:.1f} s\n")
+    print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores, {peak / 1e9:.0f} GFLOP/s; {len(rows):,} examples per "
+          f"round with {lengths.mean():.1f} tokens on average; batches of {job.batch_size}; "
+          f"{len(inputs.vocabulary):,} words, {len(inputs.labels)} classes; wide part: {wide_seconds:.1f} s\n")
     table = []
     for name in job.models:
         print(f"measuring {name}", file=sys.stderr, flush=True)
-        sides = _sides(name, inputs, rows, job)
+        sides = _sides(name, inputs, job, given.ours)
         seconds, to_best = alternate(sides, given.rounds)
-        floor = len(rows) * peak / _operations(name, inputs.train.lengths[rows], job.model[name])
+        floor = len(rows) * peak / _OPERATIONS[name](lengths, job.model[name]) if name in _OPERATIONS else None
         for i, side in enumerate(sides):
             side.close()
             speed = len(rows) / statistics.median(taken[i] for taken in seconds)
-            table.append([name, side.title, f"{speed:,.0f}", f"{100 * speed / floor:.0f} %",
+            table.append([name, side.title, f"{speed:,.0f}", f"{100 * speed / floor:.0f} %" if floor else "",
                           ratios(seconds, i), "{:.1f} ({:.1f} %)".format(*to_best[i])])
-        table.append([name, "floor", f"{floor:,.0f}", "100 %", "", ""])
-        steps = statistics.median(taken[0] for taken in seconds) / len(rows) * len(inputs.train.lengths)
-        print(f"{name}: the wide part adds {100 * wide_seconds / (steps * classifier.planned_epochs(inputs.train, job)):.1f} % to {classifier.planned_epochs(inputs.train, job)} epochs", flush=True)
+        if floor:
+            table.append([name, "floor", f"{floor:,.0f}", "100 %", "", ""])
+        epoch = statistics.median(taken[0] for taken in seconds) / len(rows) * all_rows
+        epochs = trainer.planned_epochs(all_rows, job)
+        print(f"{name}: the wide part adds {100 * wide_seconds / (epoch * epochs):.1f} % to {epochs} epochs")
     print("\n" + markdown_table(
         ["model", "side", "examples/s", "of the floor", "ours is faster by", "s to the best dev accuracy"], table))
     return 0
 
 
 class Ours:
-    """What a job runs for each batch."""
+    """The epochs of a job."""
 
-    def __init__(self, name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> None:
-        classifier.share_cores()
-        self._network = classifier.Network(name, inputs, job)
-        self._rows, self._batch_size = rows, job.batch_size
-        self._part = inputs.train._replace(lengths=inputs.train.lengths[rows])
-        self.weights = sum(int(np.prod(variable.shape)) for variable in self._network.variables.values())
-        self._rng, self._step = np.random.RandomState(job.seed), 0
+    def __init__(self, name: str, inputs: Inputs, job: Settings) -> None:
+        limit_threads()
+        with tempfile.TemporaryDirectory() as empty:
+            self._run = trainer.Run(name, inputs, job, Checkpoints(Path(empty), {}))
+        self.weights = sum(int(np.prod(variable.shape)) for variable in self._run.classifier.variables.values())
 
     def train(self) -> None:
-        """One pass."""
-        order = [self._rows[chosen] for chosen in batches.epoch(self._part, self._batch_size, self._rng)]
-        for first in range(0, len(order), trainer.AT_ONCE):
-            self._step += len(self._network.run(order[first:first + trainer.AT_ONCE], self._step))
+        """Train for one epoch."""
+        self._run.train_epoch()
 
     def dev(self) -> float:
-        """Accuracy."""
-        return self._network.on_dev()["val_accuracy"]
+        """Evaluate on dev; returns the accuracy."""
+        self._run.end_epoch()
+        return self._run.history[-1]["val_accuracy"]
 
 
 def _inputs(job: Settings) -> Tuple[Inputs, float]:
     dataset = read_dataset(job.data_url, DataSettings.of(job))
     with tempfile.TemporaryDirectory() as scratch:
-        inputs = prepare(dataset, job, Path(scratch) / "vocabulary.txt")
-    inputs = inputs._replace(ids=None)  # a function of a graph does not go into another process
+        inputs, _ = prepare(dataset, job, Path(scratch) / "vocabulary.txt")
     began = time.perf_counter()
     return with_wide_part(inputs, job), time.perf_counter() - began
 
 
-def _sides(name: str, inputs: Inputs, rows: np.ndarray, job: Settings) -> List[Side]:
-    common = rows, job
-    sides = [Side("ours", Ours, name, inputs._replace(wide={}), *common),
-             Side("ours, wide part", Ours, name, inputs, *common),
-             Side("Keras fit", Keras, name, inputs, *common)]
-    if peers_torch is not None:
-        sides += [Side("PyTorch, " + way, peers_torch.Torch, name, inputs, *common, way)
-                  for way in peers_torch.ways(name)]
+def _subset(part: Encoded, rows: np.ndarray) -> Encoded:
+    lengths = part.lengths[rows]
+    ids = [part.ids[start:start + length] for start, length in zip(part.starts[rows], lengths)]
+    return Encoded(np.concatenate(ids), np.cumsum(lengths) - lengths, lengths, part.labels[rows])
+
+
+def _sides(name: str, inputs: Inputs, job: Settings, ours_only: bool) -> List[Side]:
+    sides = [Side("ours", Ours, name, inputs._replace(wide={}), job),
+             Side("ours, wide part", Ours, name, inputs, job)]
+    if not ours_only and name in peers_keras.POOLED:
+        sides.append(Side("Keras fit", peers_keras.Keras, name, inputs, job))
+    if not ours_only and peers_torch is not None:
+        sides += [Side("PyTorch, " + way, peers_torch.Torch, name, inputs, job, way)
+                  for way in peers_torch.WAYS.get(name, [])]
     sizes = {side.title: side.weights for side in sides}
-    # PyTorch's LSTM has two biases where one would do.
+    # The LSTM of PyTorch has two biases, which are equivalent to one.
     if max(sizes.values()) - min(sizes.values()) > 0.01 * min(sizes.values()):
-        raise AssertionError(f"not the same network: {sizes}")
+        raise AssertionError(f"the networks have different numbers of weights: {sizes}")
     return sides
 
 
 def _peak() -> float:
-    """Operations a second of a large matrix product, the best of several."""
+    """The operations per second of a large matrix product; the best of several."""
     x = tf.random.stateless_uniform([1536, 1536], [1, 2])
     multiply = tf.function(lambda y: tf.matmul(y, y))
     seconds = []
@@ -143,18 +156,24 @@ def _peak() -> float:
     return 2 * 1536 ** 3 / min(seconds)
 
 
-def _operations(name: str, lengths: np.ndarray, sizes: Mapping[str, Any]) -> float:
-    """Of a step on all these texts, each at its own length: every product once forwards, twice backwards."""
-    size = sizes["embedding"]
-    if name == "cnn":
-        forwards = sum(2.0 * np.maximum(lengths - width + 1, 1).sum() * width * size * sizes["filters"]
-                       for width in sizes["widths"])
-    else:
-        units = sizes["units"]
-        forwards = 2 * 2.0 * lengths.sum() * (size + units) * 4 * units
-        if name == "rcnn":
-            forwards += 2.0 * lengths.sum() * (2 * units + size) * sizes["hidden"]
-    return float(3 * forwards)
+# The operations of one epoch, each text at its own length: every matrix product once forwards and twice backwards.
+
+
+def _cnn(lengths: np.ndarray, sizes: Mapping[str, Any]) -> float:
+    return float(3 * sum(2.0 * np.maximum(lengths - width + 1, 1).sum() * width * sizes["embedding"] * sizes["filters"]
+                         for width in sizes["widths"]))
+
+
+def _rnn(lengths: np.ndarray, sizes: Mapping[str, Any]) -> float:
+    return float(3 * 2 * 2.0 * lengths.sum() * (sizes["embedding"] + sizes["units"]) * 4 * sizes["units"])
+
+
+def _rcnn(lengths: np.ndarray, sizes: Mapping[str, Any]) -> float:
+    hidden = 3 * 2.0 * lengths.sum() * (2 * sizes["units"] + sizes["embedding"]) * sizes["hidden"]
+    return _rnn(lengths, sizes) + float(hidden)
+
+
+_OPERATIONS = {"cnn": _cnn, "rnn": _rnn, "rcnn": _rcnn}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The classifiers. A new one is a file beside these, a line in this table, and a file in config/.
+"""The models. A new model is one file in this folder, one line in this table, and one file in config/.
 
-Each is a module with two functions: ``weights`` gives the initial values, ``logits`` maps ids to logits. The wide part
-(wide.py) is added to the logits of each of them.
+A model is a module with two functions: ``weights`` returns the initial values, ``logits`` maps ids to logits. The wide
+part (wide.py) can be added to the logits of each model.
 """
 import importlib
 from types import ModuleType
@@ -13,16 +13,20 @@ MODELS = (
     "rcnn",
 )
 
+WIDE = "wide"
+"""The name of the wide part as a model of its own. A job does not train it alone, so it is not in the table."""
+
 
 def module(model: str) -> ModuleType:
-    """The module of a classifier; importing it imports TensorFlow, which the names alone do not need."""
+    """The module of a model. The import of the module imports TensorFlow, which the names alone do not need."""
     return importlib.import_module(f"models.{model}")
 
 
 def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any) -> Any:
-    """The logits of a network plus those of the wide part where ``w`` holds one.
+    """The logits of a model, plus those of the wide part if ``w`` contains one.
 
     Args:
+        model: a name of :data:`MODELS`, or :data:`WIDE` for the wide part alone.
         w: the weights by name: arrays, variables or tensors.
         ids: int32 ``[batch, columns]``, padded with 0.
         dropout: a :data:`models.layers.Dropout`.
@@ -32,5 +36,7 @@ def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any) -> Any:
     """
     from models import wide
 
-    network = module(model).logits(w, ids, dropout)
-    return w[wide.NETWORK] * network + wide.logits(w, ids, dropout) if wide.orders(w) else network
+    own = module(model).logits(w, ids, dropout)
+    if model == WIDE or not wide.orders(w):
+        return own
+    return w[wide.NETWORK] * own + wide.logits(w, ids, dropout)

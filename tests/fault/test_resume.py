@@ -272,4 +272,4 @@ def test_overwrite_begins_anew(children: Jobs, data: Path, begun: Path, tmp_path
     log = children.log.stat().st_size
     command = flags(data, out, "--models", "cnn", "--epochs", "1", "--seed", "2", "--overwrite")
     assert children.run(command)["code"] == 0
-    assert "goes on" not in children.log.read_bytes()[log:].decode("utf-8") and not (out / "checkpoints").exists()
+    assert "resumes" not in children.log.read_bytes()[log:].decode("utf-8") and not (out / "checkpoints").exists()

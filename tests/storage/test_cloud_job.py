@@ -93,7 +93,7 @@ def test_a_killed_job_goes_on_on_another_machine_from_what_the_store_has(
     elsewhere = dict(os.environ, TMPDIR=str(tmp_path))
     again = subprocess.run(command(sent, s3 + "/out"), env=elsewhere, capture_output=True, text=True, timeout=300)
     assert again.returncode == 0, again.stderr[-2000:]
-    assert "goes on at epoch" in again.stdout
+    assert "resumes at epoch" in again.stdout
     assert train.main(command(str(data), str(tmp_path / "local"))[4:]) == 0
     there = fetched(mox, s3 + "/out", tmp_path / "there")
     variables = "cnn/model/variables/variables.data-00000-of-00001"

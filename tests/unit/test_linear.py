@@ -9,8 +9,8 @@ import tensorflow as tf
 from models import wide
 from textjob.data.dataset import DataSettings, read_dataset
 from textjob.settings import from_flags
+from textjob.text.encoding import Encoded
 from textjob.training import wide_part
-from textjob.training.batches import Encoded
 from textjob.training.inputs import Inputs, prepare, with_wide_part
 
 ROOM = 10 ** 6
@@ -182,7 +182,7 @@ def test_data_without_repeated_ngrams_have_no_wide_part() -> None:
 def inputs(folder: Path, text: str, *flags: str) -> Inputs:
     (folder / "train.tsv").write_text(text, encoding="utf-8")
     job, _ = from_flags(["--data_url", str(folder), "--train_url", "unused", "--min_count", "1", *flags])
-    return with_wide_part(prepare(read_dataset(str(folder), DataSettings("0")), job, folder / "vocabulary.txt"), job)
+    return with_wide_part(prepare(read_dataset(str(folder), DataSettings("0")), job, folder / "vocabulary.txt")[0], job)
 
 
 ENGLISH = "".join(f"{side}\tthe {word} of the day is here\n" for side, word in

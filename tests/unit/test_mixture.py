@@ -15,7 +15,7 @@ def weight(own: np.ndarray, wide: np.ndarray, rows: int = 300) -> float:
 
 
 def test_a_network_that_knows_more_than_the_wide_part_counts_more_and_one_that_knows_nothing_least() -> None:
-    assert weight(RIGHT, SILENT) > dev_weight.USUAL > weight(NOISE, RIGHT) == 0.125
+    assert weight(RIGHT, SILENT) > dev_weight.DEFAULT > weight(NOISE, RIGHT) == 0.125
 
 
 def test_a_network_that_is_sure_and_often_wrong_counts_less_than_one_that_is_as_right_and_less_sure() -> None:
@@ -25,13 +25,13 @@ def test_a_network_that_is_sure_and_often_wrong_counts_less_than_one_that_is_as_
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_without_rows_or_with_one_it_stays_at_or_near_the_usual(rows: int) -> None:
-    assert weight(RIGHT, SILENT, rows) == pytest.approx(dev_weight.USUAL, rel=0.5)
-    assert weight(NOISE, RIGHT, rows) == pytest.approx(dev_weight.USUAL, rel=0.5)
+    assert weight(RIGHT, SILENT, rows) == pytest.approx(dev_weight.DEFAULT, rel=0.5)
+    assert weight(NOISE, RIGHT, rows) == pytest.approx(dev_weight.DEFAULT, rel=0.5)
 
 
 def test_more_rows_move_it_further() -> None:
     found = [weight(RIGHT, SILENT, rows) for rows in (0, 3, 300)]
-    assert found == sorted(found) and found[0] == dev_weight.USUAL < found[-1]
+    assert found == sorted(found) and found[0] == dev_weight.DEFAULT < found[-1]
 
 
 def test_texts_that_weigh_more_decide() -> None:

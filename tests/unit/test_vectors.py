@@ -37,8 +37,9 @@ def test_another_spelling_is_taken_where_there_is_none_of_the_vocabularys(tmp_pa
 
 @pytest.mark.parametrize("content, says", [
     ("other 1 2\n", r"none of the 4 words of the vocabulary \(soup, bread, 菜, match, ...\)"),
-    ("soup 1 2\nbread 1\n", "line 2: 1 values, 2 in the lines before"), ("soup 1 x\n", "line 1: .*expected a word"),
-    ("soup 1 nan\n", "line 1: a value is no finite number"), ("", "none of the"),
+    ("soup 1 2\nbread 1\n", "line 2: the line has 1 values, the lines before it have 2"),
+    ("soup 1 x\n", "line 1: .*expected a word"),
+    ("soup 1 nan\n", "line 1: the value 'nan' is not finite"), ("", "contains none of the"),
 ])
 def test_a_file_that_is_no_good_is_said_to_be(tmp_path: Path, content: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
@@ -59,7 +60,8 @@ def test_a_job_begins_from_them_and_says_when_their_size_is_another(
     file = written(tmp_path, "soup 1 2 3\nmatch 4 5 6\n")
     flags = ["--data_url", str(small_data), "--train_url", str(tmp_path / "out"), "--models", "cnn", "--epochs", "1",
              "--min_count", "1", "--vectors", file]
-    with pytest.raises(train.errors.UsageError, match=r"3 values a word, the embedding of cnn 128.*--cnn_embedding 3"):
+    with pytest.raises(train.errors.UsageError,
+                       match="3 values per word, but the embedding of cnn has 128: set --cnn_embedding 3"):
         train.main(flags)
     assert train.main([*flags, "--cnn_embedding", "3"]) == 0
     assert "vectors of 2 words of the vocabulary" in capsys.readouterr().out

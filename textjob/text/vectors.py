@@ -1,8 +1,8 @@
-"""Word vectors that were trained elsewhere, in the text form of word2vec and GloVe: a word and its values a line.
+"""Pretrained word vectors, in the text form of word2vec and GloVe: one word and its values per line.
 
-The rows of the vocabulary's words begin from them instead of from random values, and are trained on. A first line with
-two numbers (word2vec's) is skipped. Words are sought as the tokenizer makes them, which is in lower case; a vector of
-another spelling is taken where there is none of that one.
+The embedding of the vocabulary's words starts from these vectors instead of random values; training changes it. A first
+line with two numbers (word2vec) is skipped. The words of the vocabulary are in lower case; a vector of another spelling
+is used if the file has no vector of the exact spelling.
 """
 import gzip
 from typing import Dict, Iterable, List, NamedTuple, Tuple
@@ -11,22 +11,24 @@ import numpy as np
 
 from textjob.errors import DataError
 
+_EXPECTED = "expected a word and its values, separated by blanks; correct the line or remove it"
+
 
 class Vectors(NamedTuple):
-    """``values`` float32 ``[found, size]`` are those of the vocabulary's words ``words`` int64 ``[found]``."""
+    """``values``, float32 ``[n, size]``, are the vectors of the vocabulary's words number ``words``, int64 ``[n]``."""
 
     words: np.ndarray
     values: np.ndarray
 
 
 def read(path: str, vocabulary: List[bytes]) -> Vectors:
-    """The vectors of a file (also ``.gz``) for the words of a vocabulary.
+    """The vectors in a file (also ``.gz``) of the words of a vocabulary.
 
     Raises:
         DataError: the file cannot be read, a line has another number of values, or no word is in the vocabulary.
     """
-    place = {word.decode("utf-8"): i for i, word in enumerate(vocabulary)}
-    found: Dict[int, np.ndarray] = {}
+    number_of = {word.decode("utf-8"): i for i, word in enumerate(vocabulary)}
+    vectors: Dict[int, np.ndarray] = {}
     exact = set()
     size = 0
     try:
@@ -35,20 +37,21 @@ def read(path: str, vocabulary: List[bytes]) -> Vectors:
             for number, word, values in _lines(file):
                 size = size or len(values)
                 if len(values) != size:
-                    raise DataError(f"{path}, line {number}: {len(values)} values, {size} in the lines before; expected a word and its values, "
-                                    "separated by blanks")
-                at = place.get(word, place.get(word.lower()))
-                if at is not None and (at not in found or (word in place and at not in exact)):
-                    found[at] = _numbers(path, number, values)
-                    if word in place:
+                    raise DataError(f"{path}, line {number}: the line has {len(values)} values, the lines before it "
+                                    f"have {size}; {_EXPECTED}")
+                at = number_of.get(word, number_of.get(word.lower()))
+                if at is not None and (at not in vectors or (word in number_of and at not in exact)):
+                    vectors[at] = _numbers(path, number, values)
+                    if word in number_of:
                         exact.add(at)
     except (OSError, EOFError) as error:
         raise DataError(f"--vectors {path} cannot be read: {error}")
-    if not found:
-        raise DataError("--vectors {}: none of the {:,} words of the vocabulary ({}, ...) is in it".format(
-            path, len(vocabulary), ", ".join(sorted(place, key=lambda word: place[word])[:5])))
-    words = np.array(sorted(found), np.int64)
-    return Vectors(words, np.stack([found[word] for word in words.tolist()]))
+    if not vectors:
+        examples = b", ".join(vocabulary[:5]).decode("utf-8")
+        raise DataError(f"--vectors {path} contains none of the {len(vocabulary):,} words of the vocabulary "
+                        f"({examples}, ...); choose a file for the language of the data")
+    words = np.array(sorted(vectors), np.int64)
+    return Vectors(words, np.stack([vectors[word] for word in words.tolist()]))
 
 
 def _lines(file: Iterable[str]) -> Iterable[Tuple[int, str, List[str]]]:
@@ -61,7 +64,7 @@ def _lines(file: Iterable[str]) -> Iterable[Tuple[int, str, List[str]]]:
         if len(fields) < 2:
             continue
         size = size or len(fields) - 1
-        # A few words of GloVe's largest file have blanks inside.
+        # Some words in the largest GloVe file contain blanks.
         yield number, " ".join(fields[:-size]) if len(fields) > size else fields[0], fields[max(1, len(fields) - size):]
 
 
@@ -69,7 +72,8 @@ def _numbers(path: str, number: int, values: List[str]) -> np.ndarray:
     try:
         row = np.array(values, np.float32)
     except ValueError as error:
-        raise DataError(f"{path}, line {number}: {error}; expected a word and its values, separated by blanks")
+        raise DataError(f"{path}, line {number}: {error}; {_EXPECTED}")
     if not np.all(np.isfinite(row)):
-        raise DataError(f"{path}, line {number}: a value is no finite number")
+        value = values[int(np.argmin(np.isfinite(row)))]
+        raise DataError(f"{path}, line {number}: the value {value!r} is not finite; {_EXPECTED}")
     return row

@@ -1,45 +1,36 @@
-"""A part of the data as ids, and batches of similar length from it.
+"""Which rows form a batch: texts of similar length together.
 
-A batch is padded only to its own longest text; on short texts that alone doubles the speed of a step.
+A batch is padded to its own longest text. On short texts this doubles the speed of a step.
 """
-from typing import List, NamedTuple
+import math
+from typing import List
 
 import numpy as np
 
-from textjob.text import tokenizer
-
 _POOL = 50
-"""Batches are sorted by length within this many batches: long enough to be alike, short enough to stay random."""
+"""Batches are sorted by length within a pool of this many batches.
+
+A larger pool gives batches of more similar lengths, a smaller pool gives more random batches.
+"""
 
 
-class Encoded(NamedTuple):
-    """One part of the data as ids."""
-
-    ids: np.ndarray      # int32, all texts one after the other
-    starts: np.ndarray   # int64 [texts]
-    lengths: np.ndarray  # int64 [texts], each at least 1
-    labels: np.ndarray   # int32 [texts]; at or above the number of classes where train lacks the label
-
-    def padded(self, rows: np.ndarray) -> np.ndarray:
-        """The ids of some texts, padded with 0 to the longest: int32 ``[rows, longest]``."""
-        lengths = self.lengths[rows]
-        column = np.arange(lengths.max())
-        position = np.minimum(self.starts[rows][:, None] + column, len(self.ids) - 1)
-        return np.where(column < lengths[:, None], self.ids[position], tokenizer.PADDING)
+def count(rows: int, batch_size: int) -> int:
+    """The number of batches per epoch."""
+    return math.ceil(rows / batch_size)
 
 
-def epoch(part: Encoded, batch_size: int, rng: np.random.RandomState) -> List[np.ndarray]:
-    """The rows of each batch of one pass over ``part``: every row once, similar lengths together, random order."""
-    order = rng.permutation(len(part.lengths))
+def epoch(lengths: np.ndarray, batch_size: int, rng: np.random.RandomState) -> List[np.ndarray]:
+    """The rows of each batch of one epoch: every row once, similar lengths together, batches in random order."""
+    order = rng.permutation(len(lengths))
     batches = []
     for first in range(0, len(order), batch_size * _POOL):
         pool = order[first:first + batch_size * _POOL]
-        pool = pool[np.argsort(part.lengths[pool], kind="stable")]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
         batches += [pool[i:i + batch_size] for i in range(0, len(pool), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def in_order_of_length(part: Encoded, batch_size: int = 256) -> List[np.ndarray]:
-    """The rows of each batch, shortest texts first: the cheapest way through a part once."""
-    order = np.argsort(part.lengths, kind="stable")
+def by_length(lengths: np.ndarray, batch_size: int = 256) -> List[np.ndarray]:
+    """The rows of each batch, shortest texts first: the fastest order for predicting a whole part."""
+    order = np.argsort(lengths, kind="stable")
     return [order[i:i + batch_size] for i in range(0, len(order), batch_size)]

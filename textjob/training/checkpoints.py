@@ -4,8 +4,9 @@
 
     checkpoints/<model>/ckpt-<number>/  state.npz  facts.json  manifest.json
 
-A checkpoint is written aside and renamed, so a kill leaves the one before. What was torn all the same (a disk, a copy
-that stopped half-way) is found by its hashes, said, and passed over.
+A checkpoint is written to a temporary folder that is then renamed, so a kill leaves the previous checkpoint. A
+checkpoint that is damaged for another reason (a disk, an interrupted copy) is detected by its hashes, reported and
+skipped.
 """
 import errno
 import re
@@ -20,11 +21,11 @@ from textjob.errors import DiskFullError
 
 KEPT = 2
 STATE, FACTS = "state.npz", "facts.json"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Checkpoint(NamedTuple):
-    """``arrays``: weights and whatever else the optimizer needs; ``facts``: where the run was, as JSON."""
+    """``arrays``: the weights and the state of the optimizer; ``facts``: the position of the run, as JSON."""
 
     arrays: Dict[str, np.ndarray]
     facts: Dict[str, Any]
@@ -33,8 +34,9 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
     """The folder of one model's checkpoints.
 
-    ``identity`` is what a run must have in common with one that it goes on from; it stands among the facts.
-    ``changed`` is called whenever the folder has changed.
+    Args:
+        identity: facts that must be equal in a run and in the run that it resumes; they are written to each checkpoint.
+        changed: called after each change of the folder.
     """
 
     def __init__(self, folder: Path, identity: Dict[str, Any], changed: Callable[[], None] = lambda: None) -> None:
@@ -42,10 +44,10 @@ class Checkpoints:
         self._identity, self._changed = identity, changed
 
     def write(self, number: int, checkpoint: Checkpoint) -> None:
-        """Write one and remove what is older than the one before; ``number`` is greater than that of any other.
+        """Write a checkpoint and remove all but the last two; ``number`` must be greater than all earlier ones.
 
         Raises:
-            DiskFullError: there is no room; the older checkpoints are as they were.
+            DiskFullError: the disk is full; the earlier checkpoints are unchanged.
         """
         size = sum(array.nbytes for array in checkpoint.arrays.values())
         try:
@@ -54,43 +56,45 @@ class Checkpoints:
                 manifest.write_json(aside / FACTS, dict(checkpoint.facts, **self._identity))
                 manifest.write_manifest(aside)
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in _DISK_FULL:
                 raise
             raise DiskFullError(
-                f"no room for a checkpoint of {size:,} bytes in {self.folder}: {shutil.disk_usage(str(self.folder)).free:,} bytes are free. The one before is as it was; "
-                "make room, or give another --train_url, and run the same command again")
+                f"the disk is full: a checkpoint of {size:,} bytes cannot be written to {self.folder}, where "
+                f"{shutil.disk_usage(str(self.folder)).free:,} bytes are free; the previous checkpoint is unchanged. "
+                "Free some space or choose another --train_url, then run the same command again")
         for old in self.all()[:-KEPT]:
             shutil.rmtree(str(old))
         self._changed()
 
     def all(self) -> List[Path]:
-        """Complete or not, the oldest first: by number, ckpt-10 after ckpt-9."""
-        found = [path for path in self.folder.glob("ckpt-*") if re.fullmatch(r"ckpt-\d+", path.name)]
-        return sorted(found, key=lambda path: int(path.name[len("ckpt-"):]))
+        """All checkpoints, complete or not, in the order of their numbers."""
+        paths = [path for path in self.folder.glob("ckpt-*") if re.fullmatch(r"ckpt-\d+", path.name)]
+        return sorted(paths, key=lambda path: int(path.name[len("ckpt-"):]))
 
     def newest(self) -> Optional[Checkpoint]:
-        """The newest whose files are as its manifest says; None where there is none."""
+        """The newest checkpoint whose files agree with its manifest, or None."""
         for path in reversed(self.all()):
-            faults = manifest.differences(path)
-            if not faults:
+            differences = manifest.differences(path)
+            if not differences:
                 with np.load(str(path / STATE), allow_pickle=False) as state:
                     return Checkpoint({name: state[name] for name in state.files}, manifest.read_json(path / FACTS))
-            print(f"{path}: {faults[0]}; the one before it is taken", flush=True)
+            print(f"{path} is damaged ({differences[0]}); using the previous checkpoint", flush=True)
         return None
 
     def facts(self) -> Dict[str, Any]:
-        """Those of the newest complete checkpoint, without its arrays; empty where there is none."""
+        """The facts of the newest complete checkpoint; empty without a checkpoint."""
         for path in reversed(self.all()):
             if not manifest.differences(path):
                 return manifest.read_json(path / FACTS)
         return {}
 
     def clear(self) -> None:
-        """Remove them all: the model is finished, or begun anew."""
-        there, parent = self.folder.exists(), self.folder.parent
-        if there:
+        """Remove all checkpoints, because the model is finished or starts again."""
+        existed, parent = self.folder.exists(), self.folder.parent
+        if existed:
             shutil.rmtree(str(self.folder))
-        if parent.exists() and not list(parent.iterdir()):  # also where a kill came between the two
+        # Also after a kill between the two removals.
+        if parent.exists() and not list(parent.iterdir()):
             parent.rmdir()
-        if there:
+        if existed:
             self._changed()

@@ -1,49 +1,56 @@
-"""How much a network counts beside the wide part: chosen on dev, where both are asked what neither has learnt.
+"""The evaluation on the dev part, and the factor of the network's logits beside the wide part.
 
-Where a network finds what n-grams do not tell (many classes, word order) it should count more, where the words say it
-all, less: from 0.125 to 0.7 on the sets of docs/accuracy.md.
+The factor is chosen on dev because neither the network nor the wide part was trained on these texts. It is larger where
+the network learns what n-grams do not show (many classes, word order): from 0.125 to 0.7 on the data sets of
+docs/accuracy.md.
 """
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 import numpy as np
 
 from textjob import metrics
-from textjob.training.inputs import Inputs
 
-USUAL = 0.5
-"""What is taken without dev rows, and what few of them have to argue against."""
+DEFAULT = 0.5
+"""The factor without dev rows, and the centre of the prior."""
 
-_WEIGHTS = 2.0 ** np.arange(-3, 1.5, 0.5)  # 0.125 to 2
-_DOUBT = 1.0  # nats that a weight e times the usual one, or a part of it, must win: on 20 rows half the chance misses
+_FACTORS = 2.0 ** np.arange(-3, 1.5, 0.5)  # 0.125 to 2
+_PRIOR = 1.0  # nats of penalty for a factor e times the default; with it, 20 dev rows mislead half as often
 
 
-class Dev:
-    """The dev part, asked how good a network in training is, beside the wide part where there is one."""
+class DevEvaluation:
+    """Figures of a network in training on the dev part.
 
-    def __init__(self, inputs: Inputs, class_weights: np.ndarray, wide_logits: Optional[np.ndarray]) -> None:
-        self._names, self._labels, self._wide = inputs.names, inputs.dev.labels, wide_logits
-        self._known = self._labels < len(inputs.labels)  # a label that train lacks is in no loss
-        self._targets = np.eye(len(inputs.labels))[self._labels[self._known]]
-        self._weighed = self._targets * class_weights[self._labels[self._known]][:, None]
+    Args:
+        labels: the class numbers of the dev texts; at least the number of classes if the training part lacks the label.
+        names: the label of each number.
+        class_weights: the weight of a text of each class, float32 ``[classes]``.
+        wide_logits: the logits of the wide part, ``[texts, classes]``; None without a wide part.
+    """
 
-    def figures(self, own: np.ndarray) -> Dict[str, float]:
-        """Those of a row of the history. ``own``: the network's logits of the dev part, ``[texts, classes]``."""
-        logits, said = own, {}
-        if self._wide is not None:
-            weight = network_weight(own[self._known], self._wide[self._known], self._weighed)
-            logits, said = np.float32(weight) * own + self._wide, {"network_weight": weight}
-        found = metrics.evaluate(self._labels, logits.argmax(1), self._names)
+    def __init__(self, labels: np.ndarray, names: List[str], class_weights: np.ndarray,
+                 wide_logits: Optional[np.ndarray]) -> None:
+        self._names, self._labels, self._wide_logits = names, labels, wide_logits
+        self._known = labels < len(class_weights)  # the loss is defined for the labels of the training part
+        self._targets = np.eye(len(class_weights))[labels[self._known]]
+        self._weighted = self._targets * class_weights[labels[self._known]][:, None]
+
+    def figures(self, network_logits: np.ndarray) -> Dict[str, float]:
+        """The dev figures of a row of the history, from the network's logits of the dev part ``[texts, classes]``."""
+        logits, chosen = network_logits, {}
+        if self._wide_logits is not None:
+            weight = network_weight(network_logits[self._known], self._wide_logits[self._known], self._weighted)
+            logits, chosen = np.float32(weight) * network_logits + self._wide_logits, {"network_weight": weight}
+        evaluation = metrics.evaluate(self._labels, logits.argmax(1), self._names)
         rows = len(self._targets)
         loss = metrics.cross_entropy(logits[self._known], self._targets) / rows if rows else float("inf")
-        return dict(said, val_accuracy=found["accuracy"], val_macro_f1=found["macro_f1"], val_loss=loss)
+        return dict(chosen, val_accuracy=evaluation["accuracy"], val_macro_f1=evaluation["macro_f1"], val_loss=loss)
 
 
-def network_weight(own: np.ndarray, wide: np.ndarray, targets: np.ndarray) -> float:
-    """The factor of the network's logits with which the sum is least surprised by these texts.
+def network_weight(network_logits: np.ndarray, wide_logits: np.ndarray, targets: np.ndarray) -> float:
+    """The factor of the network's logits that minimises the cross-entropy of the sum, with a log-normal prior.
 
-    All are ``[texts, classes]``: the network's logits, those of the wide part, and what is right; the targets of a text
-    that weighs more sum up to more.
+    All arguments are ``[texts, classes]``. The targets of a text sum to the weight of the text.
     """
-    losses = [metrics.cross_entropy(weight * own + wide, targets) + _DOUBT * np.log(weight / USUAL) ** 2
-              for weight in _WEIGHTS]
-    return float(_WEIGHTS[int(np.argmin(losses))])
+    losses = [metrics.cross_entropy(factor * network_logits + wide_logits, targets)
+              + _PRIOR * np.log(factor / DEFAULT) ** 2 for factor in _FACTORS]
+    return float(_FACTORS[int(np.argmin(losses))])

@@ -1,160 +1,218 @@
-"""One model's training: batches in, the best epoch's weights out.
+"""The training of one model: epochs, early stopping, checkpoints, resume.
 
-The order of the batches follows from the job's seed and the epoch, and nothing random in a step from hidden state
-(``classifier.py``). One seed repeats a run bit for bit on one machine, and a run can go on from any step.
+The order of the batches follows from the seed and the epoch, and the noise in a step from the seed and the step
+(``step.py``). Therefore one seed repeats a run bit for bit on one machine, and a run can resume at any step.
 """
+import math
 import sys
 import time
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from models import wide
-from textjob.errors import JobError
-from textjob.job import interruption
+from textjob.errors import JobError, TerminatedError
 from textjob.settings import Settings
-from textjob.training import batches
+from textjob.training import batches, classifier, feed
 from textjob.training.checkpoints import Checkpoint, Checkpoints
-from textjob.training.classifier import Network
-from textjob.training.inputs import Inputs
+from textjob.training.classifier import Classifier
+from textjob.training.dev_weight import DevEvaluation
+from textjob.training.inputs import Inputs, class_weights
+from textjob.training.optimizer import Optimizer
+from textjob.training.progress import Progress
+from textjob.training.step import Step
 
-AT_ONCE = 8
-"""Batches of a call of ``Network.run``; a job can be interrupted between two calls."""
+STEPS_PER_CALL = 8
+"""The number of steps per call of ``Step.run``; a job can be interrupted between two calls."""
 
-# tf.summary.scalar wants the package tensorboard, which today's TensorFlow no longer brings; this is what it writes.
+# tf.summary.scalar needs the package tensorboard, which TensorFlow no longer installs; this is the metadata it writes.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 
 
 class Trained(NamedTuple):
-    """What training leaves behind."""
+    """The result of training."""
 
     weights: Dict[str, np.ndarray]   # of the best epoch, with those of the wide part
-    history: List[Dict[str, float]]  # a row for each epoch
-    best_epoch: int                  # from 1
-    seconds: float                   # of the epochs, evaluation on dev included
+    history: List[Dict[str, float]]  # one row per epoch
+    best_epoch: int                  # counted from 1
+    seconds: float                   # of all epochs, evaluation on dev included
 
 
 class Run:
-    """One model's training, from wherever it stands: at the beginning, or where a checkpoint was made.
+    """The training of one model, at its beginning or at its newest checkpoint.
 
-    What a checkpoint holds is all there is: the order of the batches and the noise follow from the seed and the step.
+    A checkpoint contains the complete state, because the order of the batches and the noise follow from the seed and
+    the step.
     """
 
-    def __init__(self, name: str, inputs: Inputs, settings: Settings, checkpoints: Checkpoints) -> None:
-        self.name, self.inputs, self.settings, self.checkpoints = name, inputs, settings, checkpoints
-        self.network = Network(name, inputs, settings)
+    def __init__(self, name: str, inputs: Inputs, settings: Settings, checkpoints: Checkpoints,
+                 interrupted: Callable[[], bool] = lambda: False) -> None:
+        self.name, self._inputs, self._settings, self._checkpoints = name, inputs, settings, checkpoints
+        self._interrupted = interrupted
+        rows, weights = len(inputs.train.lengths), class_weights(inputs, settings)
+        self.classifier = classifier.new(name, inputs, settings)
+        self.epochs = planned_epochs(rows, settings)
+        steps = self.epochs * batches.count(rows, settings.batch_size)
+        self._step = Step(self.classifier, feed.in_memory(inputs.train),
+                          Optimizer(self.classifier.variables, settings.learning_rate, steps), weights, settings)
+        # The logits of the wide part are computed once, because no step changes them.
+        self._dev = DevEvaluation(inputs.dev.labels, inputs.names, weights,
+                                  self.classifier.wide_logits(inputs.dev) if inputs.wide else None)
         self.history: List[Dict[str, float]] = []
-        self.weights: Dict[str, np.ndarray] = {}  # of the best epoch
+        self.weights: Dict[str, np.ndarray] = {}      # of the best epoch
         self.epoch, self.batch, self.step = 1, 0, 0   # of the next batch; epochs count from 1, the others from 0
-        self.loss = 0.0                           # summed over the epoch's rows so far
-        self.seconds = 0.0                        # in this epoch and in all finished ones
+        self.loss = 0.0                               # sum over the rows of this epoch
+        self.seconds = 0.0                            # of this epoch and all finished ones
         self.epoch_seconds = 0.0
         self._since = time.time()
         self._restore()
 
     @property
     def best_epoch(self) -> int:
-        """The epoch whose weights are kept, 0 before the first; of equals the later: the noise falls with the rate."""
+        """The epoch whose weights are kept, 0 before the first.
+
+        Of equally good epochs it is the latest, because the noise falls with the learning rate.
+        """
         best = max(self.history, key=lambda row: (*_rank(row), row["epoch"]), default={"epoch": 0})
         return int(best["epoch"])
 
     @property
     def finished(self) -> bool:
-        """No epoch is left, or none has been better for long enough, neither by macro-F1 nor by the loss.
+        """Whether all epochs are done, or neither macro-F1 nor the loss has improved for ``patience`` epochs.
 
-        On a few hundred dev rows macro-F1 moves by chance from epoch to epoch; the loss moves less.
+        On a few hundred dev rows macro-F1 changes by chance from epoch to epoch; the loss changes less.
         """
         least = min(self.history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"]
-        stale = bool(self.history) and len(self.history) - max(self.best_epoch, least) >= self.settings.patience
-        return self.epoch > self.network.epochs or stale
+        stale = bool(self.history) and len(self.history) - max(self.best_epoch, least) >= self._settings.patience
+        return self.epoch > self.epochs or stale
 
     def train_epoch(self) -> None:
-        """The rest of this epoch; its row is in the history, and in a checkpoint, afterwards."""
-        part, settings, seed = self.inputs.train, self.settings, [self.settings.seed, self.epoch]
-        order = batches.epoch(part, settings.batch_size, np.random.RandomState(seed))
-        # A job's log is a file: a bar would fill it with control characters.
-        bar = tf.keras.utils.Progbar(len(order)) if sys.stdout.isatty() else None
+        """Train the rest of this epoch.
+
+        Raises:
+            TerminatedError: the job was interrupted; a checkpoint has been written.
+            JobError: the loss is not finite.
+        """
+        settings, lengths = self._settings, self._inputs.train.lengths
+        order = batches.epoch(lengths, settings.batch_size, np.random.RandomState([settings.seed, self.epoch]))
+        progress = Progress(f"{self.name} epoch {self.epoch}/{self.epochs}", len(order), sys.stdout)
         saved = time.time()
-        at_once = AT_ONCE if settings.checkpoint_seconds else 1  # 0: a checkpoint after each
+        steps = STEPS_PER_CALL if settings.checkpoint_seconds else 1  # 0 means a checkpoint after each step
         while self.batch < len(order):
-            some = order[self.batch:self.batch + at_once]
-            for rows, loss in zip(some, self.network.run(some, self.step)):
-                if not np.isfinite(loss):
-                    raise JobError(f"the loss became {loss} at step {self.step} (epoch {self.epoch}, batch {self.batch}): try a smaller --learning_rate "
-                                   f"than {settings.learning_rate:g}")
-                self.loss, self.step, self.batch = self.loss + float(loss) * len(rows), self.step + 1, self.batch + 1
-                if bar is not None:
-                    bar.add(1, [("loss", loss)])
-            if interruption.asked() or time.time() - saved > settings.checkpoint_seconds:
+            self._train(order[self.batch:self.batch + steps], progress)
+            if self._interrupted() or time.time() - saved > settings.checkpoint_seconds:
                 self.save()
-                interruption.stop_if_asked()
+                self.stop_if_interrupted()
                 saved = time.time()
-        row = dict(self.network.on_dev(), epoch=self.epoch, loss=self.loss / len(part.lengths))
-        self._tick()
+        progress.clear()
+
+    def _train(self, some: List[np.ndarray], progress: Progress) -> None:
+        for rows, loss in zip(some, self._step.run(some, self.step)):
+            if not np.isfinite(loss):
+                raise JobError(f"the loss became {loss} at step {self.step} (epoch {self.epoch}, batch {self.batch}); "
+                               f"set --learning_rate below {self._settings.learning_rate:g}")
+            self.loss, self.step, self.batch = self.loss + float(loss) * len(rows), self.step + 1, self.batch + 1
+            progress.show(self.batch, float(loss))
+
+    def end_epoch(self) -> None:
+        """Evaluate on dev, append a row to the history, and keep the weights if they are the best."""
+        figures = self._dev.figures(self.classifier.network_logits(self._inputs.dev))
+        if "network_weight" in figures:
+            self.classifier.set_network_weight(figures["network_weight"])
+        row = dict(figures, epoch=self.epoch, loss=self.loss / len(self._inputs.train.lengths))
+        self._measure()
         self.history.append(dict(row, seconds=self.epoch_seconds))
         if self.best_epoch == self.epoch:
-            self.weights = self.network.values()
+            self.weights = self.classifier.weights()
         self.epoch, self.batch, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
 
-    def _tick(self) -> None:
+    def stop_if_interrupted(self) -> None:
+        """Stop the job after a checkpoint.
+
+        Raises:
+            TerminatedError: the job was interrupted.
+        """
+        if self._interrupted():
+            raise TerminatedError("stopped by SIGTERM after a checkpoint; run the same command again to resume")
+
+    def _measure(self) -> None:
         now = time.time()
         self.seconds, self.epoch_seconds = self.seconds + now - self._since, self.epoch_seconds + now - self._since
         self._since = now
 
     def save(self) -> None:
-        """A checkpoint of the state as it is now."""
-        self._tick()
-        arrays = {"state/" + key: value for key, value in self.network.state().items()}
+        """Write a checkpoint of the current state."""
+        self._measure()
+        arrays = {"state/" + key: value for key, value in self._step.state().items()}
         arrays.update({"best/" + key: value for key, value in self.weights.items()})
         facts = {name: getattr(self, name) for name in _FACTS}
-        # A number that grows at an epoch's end, too: no checkpoint is written over another.
-        self.checkpoints.write(self.step + self.epoch, Checkpoint(arrays, facts))
+        # The number also grows at the end of an epoch, so that no checkpoint overwrites another.
+        self._checkpoints.write(self.step + self.epoch, Checkpoint(arrays, facts))
 
     def _restore(self) -> None:
-        found = self.checkpoints.newest()
-        if found is None:
+        newest = self._checkpoints.newest()
+        if newest is None:
             return
         for name in _FACTS:
-            setattr(self, name, found.facts[name])
-        self.network.restore({key[len("state/"):]: value for key, value in found.arrays.items()
-                              if key.startswith("state/")})
-        self.weights = {key[len("best/"):]: value for key, value in found.arrays.items() if key.startswith("best/")}
-        print(f"{self.name}: goes on at epoch {self.epoch}, batch {self.batch}", flush=True)
+            setattr(self, name, newest.facts[name])
+        self._step.restore(_below("state/", newest.arrays))
+        self.weights = _below("best/", newest.arrays)
+        print(f"{self.name}: resumes at epoch {self.epoch}, batch {self.batch}", flush=True)
 
 
 _FACTS = ("history", "epoch", "batch", "step", "loss", "seconds", "epoch_seconds")
+
+
+def _below(prefix: str, arrays: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    return {key[len(prefix):]: value for key, value in arrays.items() if key.startswith(prefix)}
 
 
 def _rank(row: Dict[str, float]) -> Tuple[float, float, float]:
     return row["val_macro_f1"], row["val_accuracy"], -row["val_loss"]
 
 
-def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints: Checkpoints
-          ) -> Tuple[Network, Trained]:
-    """Train one model of the table, from its newest checkpoint where there is one.
+def planned_epochs(rows: int, settings: Settings) -> int:
+    """The maximal number of epochs: the setting, else 8, and on small data as many as are needed for 1,000 steps."""
+    return settings.epochs or max(8, math.ceil(1000 / batches.count(rows, settings.batch_size)))
 
-    Prints a line an epoch and writes TensorBoard events to ``logs``. The line comes after the checkpoint: a run that
-    goes on never prints it again.
+
+def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints: Checkpoints,
+          interrupted: Callable[[], bool] = lambda: False) -> Tuple[Classifier, Trained]:
+    """Train one model of ``models.MODELS``, from its newest checkpoint if it has one.
+
+    Prints one line per epoch and writes TensorBoard events to ``logs``. The line is printed after the checkpoint, so
+    that a resumed run does not print it again.
+
+    Args:
+        interrupted: whether the job has to stop; it is called between the steps.
+
+    Raises:
+        TerminatedError: ``interrupted`` returned True; a checkpoint has been written.
     """
-    run = Run(name, inputs, settings, checkpoints)
+    run = Run(name, inputs, settings, checkpoints, interrupted)
     writer = tf.summary.create_file_writer(str(logs))
-    with interruption.deferred():
-        while not run.finished:
-            run.train_epoch()
-            row = run.history[-1]
-            with writer.as_default():
-                for key in ("loss", "val_loss", "val_accuracy", "val_macro_f1"):
-                    tf.summary.write(key, np.float32(row[key]), step=int(row["epoch"]), metadata=_SCALAR)
-            writer.flush()
-            run.save()
-            print("{} epoch {epoch}/{} loss={loss:.4f} val_loss={val_loss:.4f} val_accuracy={val_accuracy:.4f} "
-                  "val_macro_f1={val_macro_f1:.4f} seconds={seconds:.1f}".format(name, run.network.epochs, **row),
-                  flush=True)
-            interruption.stop_if_asked()
+    while not run.finished:
+        run.train_epoch()
+        run.end_epoch()
+        row = run.history[-1]
+        _log(writer, row)
+        run.save()
+        print(f"{name} epoch {row['epoch']}/{run.epochs} loss={row['loss']:.4f} val_loss={row['val_loss']:.4f} "
+              f"val_accuracy={row['val_accuracy']:.4f} val_macro_f1={row['val_macro_f1']:.4f} "
+              f"seconds={row['seconds']:.1f}", flush=True)
+        run.stop_if_interrupted()
     writer.close()
-    run.network.take_over(run.weights)
+    run.classifier.set_weights(run.weights)
     if inputs.wide:
-        print(f"{name}: the network's logits count {float(run.weights[wide.NETWORK]):.2f}, the wide part's 1 (best on dev)", flush=True)
-    return run.network, Trained(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
+        print(f"{name}: logits = {float(run.weights[wide.NETWORK]):.2f} x network + wide part "
+              "(weight chosen on dev)", flush=True)
+    return run.classifier, Trained(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
+
+
+def _log(writer: Any, row: Dict[str, float]) -> None:
+    with writer.as_default():
+        for key in ("loss", "val_loss", "val_accuracy", "val_macro_f1"):
+            tf.summary.write(key, np.float32(row[key]), step=int(row["epoch"]), metadata=_SCALAR)
+    writer.flush()

@@ -1,0 +1,124 @@
+"""The training step: loss, gradients, reduce, apply.
+
+The loss is the cross-entropy with label smoothing (Szegedy et al. 2016). Noise comes from stateless ops keyed by the
+seed and the number of the step, so a step does not depend on hidden state.
+"""
+import os
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from models import layers
+from textjob.settings import Settings
+from textjob.text import tokenizer
+from textjob.training.classifier import Classifier
+from textjob.training.feed import Feed
+from textjob.training.optimizer import Optimizer
+
+Gradients = Dict[str, Any]
+Reduce = Callable[[Gradients], Gradients]
+
+
+def unchanged(gradients: Gradients) -> Gradients:
+    """The reduction of a single worker."""
+    return gradients
+
+
+class Step:
+    """Changes the variables of a classifier by gradient descent.
+
+    Args:
+        classifier: its variables are changed.
+        feed: the training part.
+        optimizer: applies the gradients.
+        class_weights: the weight of a text of each class, float32 ``[classes]``.
+        settings: dropout, label smoothing and seed.
+        reduce: combines the gradients of several workers, inside the graph, before they are applied. A gradient of
+            the embedding is an ``IndexedSlices``.
+    """
+
+    def __init__(self, classifier: Classifier, feed: Feed, optimizer: Optimizer, class_weights: np.ndarray,
+                 settings: Settings, reduce: Reduce = unchanged) -> None:
+        self._classifier, self._feed, self._optimizer = classifier, feed, optimizer
+        self._class_weights, self._settings, self._reduce = class_weights, settings, reduce
+        # The only trace is called directly, because a search for it takes longer than the padding of a batch.
+        self._run = tf.function(self._steps, input_signature=[
+            tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)],
+            autograph=False).get_concrete_function()
+
+    def run(self, order: List[np.ndarray], number: int) -> np.ndarray:
+        """Make one step for each of these batches of rows; returns the mean loss of each, float32 ``[batches]``.
+
+        ``number`` is the number of the first step, counted from 0 over the whole training. One call of TensorFlow for
+        several batches takes 10 % less time than one call for each.
+        """
+        limits = np.cumsum([0] + [len(rows) for rows in order], dtype=np.int64)
+        losses: np.ndarray = self._run(
+            tf.constant(np.concatenate(order)), tf.constant(limits), tf.constant(number)).numpy()
+        return losses
+
+    def _steps(self, rows: Any, limits: Any, number: Any) -> Any:
+        count = tf.shape(limits)[0] - 1
+
+        def step(i: Any, losses: Any) -> Any:
+            ids, labels = self._feed(rows[limits[i]:limits[i + 1]])
+            return i + 1, losses.write(i, self._step(ids, labels, number + i))
+
+        losses = tf.TensorArray(tf.float32, count, element_shape=[])
+        return tf.while_loop(lambda i, _: i < count, step, (0, losses), parallel_iterations=1)[1].stack()
+
+    def _step(self, ids: Any, labels: Any, number: Any) -> Any:
+        loss, gradients = self.gradients(ids, labels, number)
+        self._optimizer.apply(self._reduce(gradients), number)
+        return loss
+
+    def gradients(self, ids: Any, labels: Any, number: Any) -> Tuple[Any, Gradients]:
+        """The mean loss of a batch, and its gradient by each variable."""
+        s, classes = self._settings, len(self._class_weights)
+        noise = _Noise(s.seed, number)
+        if s.word_dropout:
+            dropped = tf.logical_and(noise(tf.shape(ids)) < s.word_dropout, ids > 0)
+            ids = tf.where(dropped, tf.fill(tf.shape(ids), tokenizer.UNKNOWN), ids)
+        targets = tf.one_hot(labels, classes) * (1 - s.label_smoothing) + s.label_smoothing / classes
+        with tf.GradientTape() as tape:
+            logits = self._classifier.logits(ids, lambda x: layers.dropout(x, s.keep_prob, noise(tf.shape(x))))
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_mean(losses * tf.gather(self._class_weights, labels))
+        return loss, tape.gradient(loss, self._classifier.variables)
+
+    def state(self) -> Dict[str, np.ndarray]:
+        """A copy of everything that a step changes: the variables and the slots of the optimizer."""
+        return {key: variable.numpy() for key, variable in self._stateful()}
+
+    def restore(self, state: Dict[str, np.ndarray]) -> None:
+        """Set everything that :meth:`state` returned."""
+        for key, variable in self._stateful():
+            variable.assign(state[key])
+
+    def _stateful(self) -> Iterator[Tuple[str, Any]]:
+        for name, variable in self._classifier.variables.items():
+            yield "weight/" + name, variable
+            yield from ((f"slot{i}/{name}", slot) for i, slot in enumerate(self._optimizer.slots[name]))
+
+
+class _Noise:
+    """Uniform noise that depends only on the seed, the step, and the position of the call within the step."""
+
+    def __init__(self, seed: int, step: Any) -> None:
+        self._seed, self._step, self._calls = seed, step, 0
+
+    def __call__(self, shape: Any) -> Any:
+        self._calls += 1
+        key = (self._seed * 31 + self._calls) % (2 ** 31 - 1)
+        return tf.random.stateless_uniform(shape, tf.stack([tf.constant(key, tf.int32), self._step]))
+
+
+def limit_threads() -> None:
+    """Let each op use half of the cores, unless ``TF_NUM_INTRAOP_THREADS`` is set; call it before the first op.
+
+    A step consists of two or three chains of ops that run in parallel: the directions of an LSTM, the widths of a CNN.
+    If each op uses all cores, the chains slow each other down: on two cores an LSTM loses a quarter of its speed.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, cores // 2)))
