@@ -1,4 +1,4 @@
-"""The request's way through a service, as the platform's server takes it."""
+"""The steps that a request passes through in a service, as on the platform's server."""
 import logging
 import time
 from typing import Any
@@ -7,14 +7,14 @@ log = logging.getLogger(__name__)
 
 
 class SingleNodeService:
-    """What every service class of the platform derives from."""
+    """The base class of all services of the platform."""
 
     def __init__(self, model_name: str, model_path: str) -> None:
         self.model_name = model_name
         self.model_path = model_path
 
     def inference(self, data: Any) -> Any:
-        """One request: each of the three steps, timed into the log as the platform does."""
+        """Run the three steps for one request; logs the time of each, as the platform does."""
         for step in (self._preprocess, self._inference, self._postprocess):
             began = time.time()
             data = step(data)
@@ -25,7 +25,7 @@ class SingleNodeService:
         return data
 
     def _inference(self, data: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} has no _inference")
+        raise NotImplementedError(f"{type(self).__name__} must define _inference")
 
     def _postprocess(self, data: Any) -> Any:
         return data

@@ -1,7 +1,7 @@
-"""The base class of TensorFlow services: asks TensorFlow Serving, which here is a session in this process.
+"""The base class of TensorFlow services: the platform calls TensorFlow Serving, the stand-in a session in this process.
 
-Kept from the platform: the choice of the signature, tensors made without a dtype (whole numbers become int32),
-answers as nested lists with strings as bytes.
+As on the platform: the choice of the signature, tensors made without a dtype (integers become int32), and results as
+nested lists with strings as bytes.
 """
 from typing import Any, Dict
 
@@ -14,7 +14,7 @@ v1 = tf.compat.v1
 
 
 class TfServingBaseService(SingleNodeService):
-    """``_inference`` takes aliases to values and gives aliases to nested lists."""
+    """``_inference`` maps a dict of input values by alias to a dict of nested lists by alias."""
 
     def __init__(self, model_name: str, model_path: str) -> None:
         super().__init__(model_name, model_path)
@@ -32,8 +32,8 @@ class TfServingBaseService(SingleNodeService):
 
     def _inference(self, data: Dict[str, Any]) -> Dict[str, Any]:
         feeds = {self._inputs[alias]: _tensor(value) for alias, value in data.items()}
-        answers = self._session.run(self._outputs, feeds)
-        return {alias: np.asarray(value).tolist() for alias, value in answers.items()}
+        results = self._session.run(self._outputs, feeds)
+        return {alias: np.asarray(value).tolist() for alias, value in results.items()}
 
 
 def _tensor(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Stands in for the platform's package of this name, off the platform: ``mox.file`` for local paths, obs:// and s3://.
+"""Stand-in for the platform's package of this name, outside the platform: ``mox.file`` for local paths, obs:// and s3://.
 
-The platform's own always wins, even where this one comes first on ``sys.path``. A package that merely bears the name
-(the one on PyPI does) has no ``file.copy_parallel``: one warning, and this one is used.
+The platform's package is used even if this one comes first on ``sys.path``. An unrelated package of the same name (such
+as the one on PyPI) has no ``file.copy_parallel``: it causes one warning, and the stand-in is used.
 """
 import importlib.util
 import os
@@ -12,18 +12,18 @@ from types import ModuleType
 from typing import Optional
 
 
-def _other() -> Optional[ModuleSpec]:
-    """The next package of this name on the path that is no copy of this one."""
+def _next_on_path() -> Optional[ModuleSpec]:
+    """The next package of this name on the path that is not a copy of the stand-in."""
     entries = [entry for entry in sys.path if isinstance(entry, str)
                and not os.path.isdir(os.path.join(entry or os.curdir, "moxing", "_shim"))]
     spec = PathFinder.find_spec("moxing", entries)
-    # A folder that happens to be called moxing is found as well, as a namespace: it has no code, hence no origin.
+    # A folder named moxing that contains no code is a namespace package: it has no loader or no origin.
     return spec if spec is not None and spec.loader is not None and spec.has_location else None
 
 
-def _platforms_own(spec: ModuleSpec) -> Optional[ModuleType]:
-    """The package, imported in this one's place, where it is the platform's; else None, and nothing of it remains."""
-    ours, known = sys.modules["moxing"], set(sys.modules)
+def _import_real(spec: ModuleSpec) -> Optional[ModuleType]:
+    """The platform's package, imported in place of this one; None, and no trace in sys.modules, for any other."""
+    stand_in, imported = sys.modules["moxing"], set(sys.modules)
     module = importlib.util.module_from_spec(spec)
     sys.modules["moxing"] = module
     try:
@@ -31,24 +31,29 @@ def _platforms_own(spec: ModuleSpec) -> Optional[ModuleType]:
         spec.loader.exec_module(module)
         if callable(getattr(getattr(module, "file", None), "copy_parallel", None)):
             return module
-        found = "it has no file.copy_parallel"
+        reason = "it has no file.copy_parallel"
     except Exception as error:
-        # The real one, broken: to work on with another in its place would hide that.
+        # A damaged installation of the platform's package must not be hidden by the stand-in.
         if any(os.path.exists(os.path.join(root, "framework")) for root in spec.submodule_search_locations or []):
             raise
-        found = f"its import fails: {error}"
-    for name in [name for name in sys.modules if name.startswith("moxing.") and name not in known]:
+        reason = f"its import fails: {error}"
+    for name in [name for name in sys.modules if name.startswith("moxing.") and name not in imported]:
         del sys.modules[name]
-    sys.modules["moxing"] = ours
-    warnings.warn(f"{spec.origin} is not the platform's moxing ({found}); using this project's stand-in {os.path.dirname(__file__)}", RuntimeWarning, stacklevel=2)
+    sys.modules["moxing"] = stand_in
+    warnings.warn(f"{spec.origin} is not the platform's moxing ({reason}); using the stand-in in"
+                  f" {os.path.dirname(__file__)}", RuntimeWarning, stacklevel=2)
     return None
 
 
-_found = _other()
-if _found is None or _platforms_own(_found) is None:
-    from moxing._shim import start
+_next = _next_on_path()
+if _next is None or _import_real(_next) is None:
+    import logging
+
+    from moxing._shim import settings
     from moxing.framework import file
 
-    __version__ = start.VERSION
-    start.greet()
+    __version__ = "2.1.0+shim"
+    if not settings.silent():  # as the platform's package does on import
+        logging.getLogger().setLevel(logging.INFO)
+        print(f"INFO:root:Using MoXing-v{__version__}")
     __all__ = ["file"]

@@ -23,5 +23,5 @@ install() {  # name, packages...
 mkdir -p "$engines"
 install tf1.15.5 tensorflow==1.15.5
 # Where jobs train, the project's own requirements are installed over the engine, as the platform does.
-install tf2.1.0 tensorflow-cpu==2.1.0 "numpy<1.20" s3fs -r "$requirements"
+install tf2.1.0 tensorflow-cpu==2.1.0 "numpy<1.20" botocore -r "$requirements"
 install tf2.6.2 tensorflow-cpu==2.6.2 -r "$requirements"

@@ -111,7 +111,7 @@ def test_a_package_whose_upload_was_killed_at_any_step_is_invisible_and_the_next
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from textjob import storage\n"
+        "from textjob.job import storage\n"
         "mox, left = storage.moxing(), [int(sys.argv[3])]\n"
         "def counted(call):\n"
         "    def counting(*arguments, **named):\n"

@@ -184,7 +184,7 @@ def test_s7_a_denial_ends_a_copy_of_many_files_at_once(file: Any, server: FaultS
 
 
 def test_a_full_disk_is_no_trouble_of_the_stores_and_not_tried_again(file: Any, server: FaultServer) -> None:
-    from moxing._shim.stores import locate
+    from moxing._shim.locations import locate
     from moxing._shim.transfer import read_into
 
     class Full(io.BytesIO):

@@ -14,7 +14,7 @@ PYTHON = Path(os.environ.get("ENGINES_DIR", str(ROOT / ".engines"))) / "tf2.1.0"
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-sys.modules["s3fs"] = None  # as if it were not installed, where it is
+sys.modules["botocore"] = None  # as if it were not installed, where it is
 import moxing as mox
 import moxing.tensorflow
 from moxing.framework.file import file_io
@@ -69,14 +69,14 @@ def test_local_paths_and_memory_need_nothing_but_fsspec(tmp_path: Path) -> None:
                            str(tmp_path)], capture_output=True, timeout=60)
     said = done.stdout.decode()
     assert done.returncode == 0, done.stderr.decode()
-    assert "pip install s3fs" in said and "pip install moxing" not in said and len(said.splitlines()) == 1
+    assert "pip install botocore" in said and "pip install moxing" not in said and len(said.splitlines()) == 1
 
 
 @pytest.mark.skipif(not PYTHON.exists(), reason="no engine with Python 3.7 here; make engines brings one")
 def test_a_store_that_fails_and_lies_is_survived_by_the_last_client_for_37(
         server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if subprocess.run([str(PYTHON), "-c", "import s3fs"], capture_output=True).returncode:
-        pytest.skip("the engine has no s3fs; make engines brings it")
+    if subprocess.run([str(PYTHON), "-c", "import botocore"], capture_output=True).returncode:
+        pytest.skip("the engine has no botocore; make engines brings it")
     data = bytes(range(256)) * 40
     (tmp_path / "x").write_bytes(data)
     monkeypatch.setenv("MOX_FILE_PARTIAL_MAXIMUM_SIZE", "4000")

@@ -141,20 +141,20 @@ def test_no_more_requests_are_under_way_than_there_are_threads(mox: Any, server:
 
 def test_progress_is_said_now_and_then_and_no_more(caplog: pytest.LogCaptureFixture,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    from moxing._shim import pool
+    from moxing._shim import threads
 
-    monkeypatch.setattr(pool, "PROGRESS_SECONDS", 0.2)
+    monkeypatch.setattr(threads, "PROGRESS_SECONDS", 0.2)
     caplog.set_level(logging.INFO, "moxing")
     began = time.monotonic()
-    pool.each(lambda item: time.sleep(0.02), range(100), 4, "copying")
+    threads.for_each(lambda item: time.sleep(0.02), range(100), 4, "copying")
     assert 1 <= len(caplog.records) <= (time.monotonic() - began) / 0.2
     assert "of 100" in caplog.records[0].getMessage()
 
 
 def test_the_first_failure_is_the_one_that_is_raised_and_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    from moxing._shim import pool
+    from moxing._shim import threads
     from moxing._shim.errors import damaged
-    from moxing._shim.retry import attempts
+    from moxing._shim.retry import with_retries
 
     monkeypatch.setenv("MOX_FILE_RETRY", "100")
     monkeypatch.setenv("MOX_FILE_RETRY_WAIT", "10")
@@ -165,11 +165,11 @@ def test_the_first_failure_is_the_one_that_is_raised_and_ends_all(monkeypatch: p
         done.append(item)
         if item:
             waiting.set()
-            attempts(lambda: (_ for _ in ()).throw(damaged("in trouble")), "x")
+            with_retries(lambda: (_ for _ in ()).throw(damaged("in trouble")), "x")
         waiting.wait(5)
         raise LookupError("the cause")
 
     began = time.monotonic()
     with pytest.raises(LookupError, match="the cause"):
-        pool.each(work, range(1000), 4, "copying")
+        threads.for_each(work, range(1000), 4, "copying")
     assert time.monotonic() - began < 5 and len(done) <= 8

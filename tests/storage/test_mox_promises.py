@@ -98,10 +98,10 @@ class TestS3(Promises):
 
     @pytest.mark.parametrize("key", ["../x", "a/../../x", "a//x", "./x"])
     def test_no_name_leads_out_of_the_target(self, file: Any, root: str, tmp_path: Path, key: str) -> None:
-        from moxing._shim.stores import locate
+        from moxing._shim.locations import locate
 
         place = locate(root)
-        place.store.ask("put_object", "bucket", Key=place.path.partition("/")[2] + "/" + key, Body=b"x")
+        place.store.client.send("put_object", "bucket", Key=place.path.partition("/")[2] + "/" + key, Body=b"x")
         with pytest.raises(file.MoxFileNameDuplicateException, match="stay below"):
             file.copy_parallel(root, str(tmp_path / "here"))
         assert list(tmp_path.rglob("x")) == []

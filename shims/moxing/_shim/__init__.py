@@ -1,1 +1,1 @@
-"""The stand-in's own parts. That this folder exists is also how one copy of the stand-in knows another."""
+"""The implementation of the stand-in. This folder also marks the package as the stand-in, not the platform's moxing."""

@@ -1,21 +1,21 @@
-"""What can go wrong, as one tree. Each also is an OSError, so that code written for local files catches it.
+"""The exceptions, as one tree. Each is also an OSError, so that code written for local files catches it.
 
 OSError
-+-- MoxFileNameDuplicateException       a file and a folder of one name, or a name that no local path can bear
-+-- MoxFileNotExistsException           (FileNotFoundError) nothing there to look at: stat, listings, sizes
-+-- _MoxFileBaseRespException           .resp is what the store answered
-    +-- MoxFileReadException            the connection broke, or the bytes were wrong, however often it was tried
-    +-- MoxFileRespException            the store refused (HTTP >= 300), however often it was tried
-        +-- StorageRefused              trying again cannot help, and was not tried
++-- MoxFileNameDuplicateException       a file and a folder with the same name, or a name that is invalid locally
++-- MoxFileNotExistsException           (FileNotFoundError) stat, a listing or a size of a path that does not exist
++-- _MoxFileBaseRespException           .resp is the response of the store
+    +-- MoxFileReadException            a broken connection or damaged bytes, after all attempts
+    +-- MoxFileRespException            an error response (HTTP >= 300), after all attempts
+        +-- StorageRefused              not retried, because the same request would fail again
             +-- StorageMissing          (FileNotFoundError) 404
-            +-- StorageDenied           (PermissionError) 401, 403, keys that are wrong, expired or not there
+            +-- StorageDenied           (PermissionError) 401, 403, or keys that are wrong, expired or missing
 """
 import errno
 from typing import Any, NamedTuple, Tuple
 
 
 class Resp(NamedTuple):
-    """A store's answer, under the names that the platform's SDK gives its parts; status 0: there was none."""
+    """A store's response, with the field names of the platform's SDK; status 0: no response was received."""
 
     status: int = 0
     errorCode: str = ""
@@ -23,21 +23,21 @@ class Resp(NamedTuple):
 
 
 class MoxFileNameDuplicateException(OSError):
-    """A name that an object store allows beside another, and a local disk does not."""
+    """An object store allows this name beside the others, a local disk does not."""
 
 
 class MoxFileNotExistsException(FileNotFoundError):
-    """Nothing of that name."""
+    """The path does not exist."""
 
 
 class _MoxFileBaseRespException(OSError):
-    """``resp`` is what the store answered."""
+    """``resp`` is the response of the store."""
 
-    # Whether the same request may succeed a little later: read by moxing._shim.retry, which clears it in the end.
-    passing = False
+    # Whether the same request may succeed later. Read by moxing._shim.retry, which resets it after the last attempt.
+    transient = False
 
     def __init__(self, resp: Any = None, *args: Any) -> None:
-        # One argument: OSError would take two for a number and its text.
+        # One argument, because OSError reads two as an error number and its text.
         super().__init__(" ".join(str(arg) for arg in args) or str(resp))
         self.resp = resp
 
@@ -46,19 +46,19 @@ class _MoxFileBaseRespException(OSError):
 
 
 class MoxFileReadException(_MoxFileBaseRespException):
-    """The connection broke, or what arrived is not what was sent."""
+    """The connection failed, or the received bytes differ from the stored ones."""
 
 
 class MoxFileRespException(_MoxFileBaseRespException):
-    """The store answered with a status of 300 or above."""
+    """The store responded with a status of 300 or above."""
 
 
 class StorageRefused(MoxFileRespException):
-    """Trying again cannot help."""
+    """The same request would fail again."""
 
 
 class StorageMissing(StorageRefused, FileNotFoundError):
-    """There is no such object or bucket."""
+    """The object or the bucket does not exist."""
 
     def __init__(self, resp: Any = None, *args: Any) -> None:
         super().__init__(resp, *args)
@@ -66,7 +66,7 @@ class StorageMissing(StorageRefused, FileNotFoundError):
 
 
 class StorageDenied(StorageRefused, PermissionError):
-    """The keys do not open this door, or no longer, or there are none."""
+    """The access key is missing, wrong or expired, or the bucket's policy denies the request."""
 
     def __init__(self, resp: Any = None, *args: Any) -> None:
         super().__init__(resp, *args)
@@ -74,18 +74,18 @@ class StorageDenied(StorageRefused, PermissionError):
 
 
 def missing(url: str) -> StorageMissing:
-    """The same error for a missing local file as for a missing object."""
+    """The same error for a missing local file and for a missing object."""
     return StorageMissing(Resp(404, "NoSuchKey", "no such file"), f"{url}: no such file or object")
 
 
 def directory(url: str) -> MoxFileRespException:
-    """The platform's ``copy`` and ``read`` answer a directory with this: there is no object of that name."""
-    return MoxFileRespException(Resp(404, "NoSuchKey", "a directory"), f"{url}: a directory; one file is expected here, and"
-                                " copy_parallel takes directories")
+    """The platform's ``copy`` and ``read`` raise this for a directory, because no object has its name."""
+    return MoxFileRespException(Resp(404, "NoSuchKey", "a directory"),
+                                f"{url}: is a directory, but a file is expected; use copy_parallel to copy a directory")
 
 
 def damaged(message: str) -> MoxFileReadException:
-    """What arrived differs from what was sent; another try may do better."""
+    """The transferred bytes differ from the source; another attempt may succeed."""
     error = MoxFileReadException(Resp(200), message)
-    error.passing = True
+    error.transient = True
     return error

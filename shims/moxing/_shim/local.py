@@ -1,11 +1,11 @@
-"""The local disk, by the standard library: fsspec's view of it loses nanoseconds and what links lead to."""
+"""The local disk, through the standard library: fsspec's local files lose nanoseconds and do not follow links."""
 import os
 import shutil
 from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Set
 
-from moxing._shim.stores import Entry, Seen, Sent, Store
+from moxing._shim.store import Entry, Info, Store, Upload
 
-# What an interrupted download leaves, if the process is killed: never copied on, never listed for a copy.
+# Files that a killed download leaves. They are not listed, so they are never copied.
 PART_PREFIX, PART_SUFFIX = ".moxing-", ".part"
 
 
@@ -14,31 +14,31 @@ class LocalStore(Store):
 
     local = True
 
-    def head(self, path: str) -> Optional[Seen]:
+    def head(self, path: str) -> Optional[Info]:
         try:
-            found = os.stat(path)
+            status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return None if os.path.isdir(path) else Seen(found.st_size, "", found.st_mtime_ns)
+        return None if os.path.isdir(path) else Info(status.st_size, "", status.st_mtime_ns)
 
     def is_dir(self, path: str) -> bool:
         return os.path.isdir(path)
 
-    def ls(self, path: str) -> List[Entry]:
+    def list_dir(self, path: str) -> List[Entry]:
         if not os.path.isdir(path):
             return []
-        with os.scandir(path) as found:
-            return sorted(_entry(item, item.name) for item in found)
+        with os.scandir(path) as items:
+            return sorted(_entry(item, item.name) for item in items)
 
-    def tree(self, path: str) -> List[Entry]:
+    def list_tree(self, path: str) -> List[Entry]:
         return list(_walk(path, "", {os.path.realpath(path)}))
 
-    def get(self, path: str, sink: Any) -> Seen:
+    def get(self, path: str, writer: Any) -> Info:
         with open(path, "rb") as source:
-            shutil.copyfileobj(source, sink, 1 << 20)
-            return Seen(os.fstat(source.fileno()).st_size)
+            shutil.copyfileobj(source, writer, 1 << 20)
+            return Info(os.fstat(source.fileno()).st_size)
 
-    def put(self, path: str, source: BinaryIO) -> Sent:
+    def put(self, path: str, source: BinaryIO) -> Upload:
         raise NotImplementedError("a local file is written by moxing._shim.transfer.download")
 
     def delete(self, path: str) -> None:
@@ -47,7 +47,7 @@ class LocalStore(Store):
     def make_dir(self, path: str) -> None:
         os.makedirs(path, exist_ok=True)
 
-    def drop_dirs(self, path: str, names: Sequence[str]) -> None:
+    def remove_empty_dirs(self, path: str, names: Sequence[str]) -> None:
         for name in sorted(names, key=len, reverse=True) + [""]:
             folder = os.path.join(path, name) if name else path
             try:
@@ -56,7 +56,7 @@ class LocalStore(Store):
                 else:
                     os.rmdir(folder)
             except OSError:
-                continue  # something else is in it, which stays
+                continue  # not empty: its other content stays
 
     def remove_tree(self, path: str) -> None:
         if os.path.islink(path):
@@ -66,30 +66,30 @@ class LocalStore(Store):
 
 
 def is_behind_link(root: str, name: str) -> bool:
-    """Whether a directory on the way from ``root`` to ``name`` is a link: what lies there belongs to somebody else."""
+    """Whether a directory between ``root`` and ``name`` is a link; the files behind it must not be deleted."""
     parts = name.split("/")[:-1]
     return any(os.path.islink(os.path.join(root, *parts[:depth])) for depth in range(1, len(parts) + 1))
 
 
 def _entry(item: "os.DirEntry[str]", name: str) -> Entry:
     try:
-        found = item.stat()
-    except FileNotFoundError:  # a link to nothing
-        found = item.stat(follow_symlinks=False)
-    return Entry(name, item.is_dir(), 0 if item.is_dir() else found.st_size, found.st_mtime_ns)
+        status = item.stat()
+    except FileNotFoundError:  # a broken link
+        status = item.stat(follow_symlinks=False)
+    return Entry(name, item.is_dir(), 0 if item.is_dir() else status.st_size, status.st_mtime_ns)
 
 
 def _walk(path: str, prefix: str, above: Set[str]) -> Iterator[Entry]:
-    """Links are followed, as shutil.copytree does, but never to a folder that they are in."""
+    """Links are followed, as shutil.copytree does, except to a folder that contains them."""
     if not os.path.isdir(path):
         return
-    with os.scandir(path) as found:
-        items = sorted(found, key=lambda item: item.name)
+    with os.scandir(path) as unsorted:
+        items = sorted(unsorted, key=lambda item: item.name)
     for item in items:
         if item.name.startswith(PART_PREFIX) and item.name.endswith(PART_SUFFIX):
             continue
         if not (item.is_dir() or item.is_file() or item.is_symlink()):
-            continue  # a pipe or a socket, which a copy would wait for
+            continue  # reading a pipe or a socket would block
         yield _entry(item, prefix + item.name)
         real = os.path.realpath(item.path)
         if item.is_dir() and real not in above:

@@ -1,7 +1,11 @@
-"""A large upload, in parts: each tried again by itself, and no unfinished upload left, not even by a killed run.
+"""A large upload in parts, each retried by itself; unfinished uploads are aborted, even those of a killed process.
 
-What a killed process left is found by its key when the same key is uploaded next, and given up; so two processes
-must not upload one key at a time (the loser starts anew).
+boto3's transfer layer (s3transfer 0.6 and 0.19) sends no ``Content-MD5`` and refuses it as an argument, reports success
+for a part that was damaged on its way, and leaves the parts of a killed process in the store. s3fs' ``put_file`` fails
+the same promises (2026.9); 2023.1, the last for Python 3.7, also leaves its parts after an error or an interrupt.
+
+An upload aborts the unfinished uploads of its key, so two processes must not upload the same key at the same time: one
+of them would have to start again.
 """
 import base64
 import hashlib
@@ -9,44 +13,42 @@ import logging
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, BinaryIO, Deque, Dict, Iterator, List
+from typing import Any, BinaryIO, Deque, Dict, Iterator, List
 
-from moxing._shim import etags, settings
+from moxing._shim import settings
+from moxing._shim.checksums import HashingWriter, etag_of_parts
 from moxing._shim.errors import StorageMissing, damaged
-from moxing._shim.retry import status_of, stoppable
-from moxing._shim.sink import Sink
-from moxing._shim.stores import Sent
-
-if TYPE_CHECKING:
-    from moxing._shim.s3 import S3Store
+from moxing._shim.retry import interruptible, response_of
+from moxing._shim.s3_client import Client
+from moxing._shim.store import Upload
 
 _MOST_PARTS = 10000
 
 log = logging.getLogger("moxing")
 
 
-def upload(store: "S3Store", bucket: str, key: str, source: BinaryIO) -> Sent:
-    """Store what ``source`` holds from its start."""
-    _give_up_orphans(store, bucket, key)
-    upload_id = store.ask("create_multipart_upload", bucket, Key=key)["UploadId"]
-    whole = Sink()
+def upload(client: Client, bucket: str, key: str, source: BinaryIO) -> Upload:
+    """Store the whole content of ``source``."""
+    _abort_orphans(client, bucket, key)
+    upload_id = client.send_with_retries("create_multipart_upload", bucket, Key=key)["UploadId"]
+    whole = HashingWriter()
     digests: List[bytes] = []
     try:
-        tags = _send(store, _parts(source, whole, digests), Bucket=bucket, Key=key, UploadId=upload_id)
-        store.call("complete_multipart_upload", bucket, Key=key, UploadId=upload_id, MultipartUpload={
-            "Parts": [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]})
-    except BaseException as error:  # an interrupt from the keyboard as well
-        _give_up(store, bucket, key, upload_id)
-        if status_of(error).errorCode == "NoSuchUpload":
-            raise damaged(f"{bucket}/{key}: another process gave this upload up") from error
+        etags = _send(client, _parts(source, whole, digests), Bucket=bucket, Key=key, UploadId=upload_id)
+        client.send("complete_multipart_upload", bucket, Key=key, UploadId=upload_id, MultipartUpload={
+            "Parts": [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]})
+    except BaseException as error:  # KeyboardInterrupt too
+        _abort(client, bucket, key, upload_id)
+        if response_of(error).errorCode == "NoSuchUpload":
+            raise damaged(f"{bucket}/{key}: aborted by another process that uploads the same key") from error
         raise
     finally:
-        _give_up_orphans(store, bucket, key)  # the answer to an earlier beginning may have been lost
-    return Sent(whole.size, whole.md5, etags.of_parts(digests))
+        _abort_orphans(client, bucket, key)  # one whose create response was lost
+    return Upload(whole.size, whole.md5, etag_of_parts(digests))
 
 
-def _parts(source: BinaryIO, whole: Sink, digests: List[bytes]) -> Iterator[bytes]:
-    """The parts in order; what was read is what is counted, whatever happens to the file meanwhile."""
+def _parts(source: BinaryIO, whole: HashingWriter, digests: List[bytes]) -> Iterator[bytes]:
+    """The parts in order, counted and hashed as they are read: the file may change meanwhile."""
     size = source.seek(0, 2)
     part_size = max(settings.part_size(), -(-size // _MOST_PARTS))
     source.seek(0)
@@ -59,50 +61,51 @@ def _parts(source: BinaryIO, whole: Sink, digests: List[bytes]) -> Iterator[byte
         yield part
 
 
-def _send(store: "S3Store", parts: Iterator[bytes], **where: Any) -> List[str]:
-    """The parts' ETags. No more parts than are under way lie in memory; one that fails for good stops the rest."""
+def _send(client: Client, parts: Iterator[bytes], **where: Any) -> List[str]:
+    """The ETags of the parts. Only the parts in transfer are in memory; a failed part stops the others."""
     stop = threading.Event()
-    tags: List[str] = []
+    etags: List[str] = []
     waiting: Deque[Future[str]] = deque()
 
     def send(number: int, part: bytes) -> str:
-        with stoppable(stop, quiet=True):
-            checksum = base64.b64encode(hashlib.md5(part).digest()).decode("ascii")
-            answer: Dict[str, Any] = store.ask("upload_part", where["Bucket"], Key=where["Key"], Body=part,
-                                               UploadId=where["UploadId"], PartNumber=number, ContentMD5=checksum)
-            return str(answer["ETag"])
+        with interruptible(stop, quiet=True):
+            md5 = base64.b64encode(hashlib.md5(part).digest()).decode("ascii")
+            response: Dict[str, Any] = client.send_with_retries(
+                "upload_part", where["Bucket"], Key=where["Key"], Body=part, UploadId=where["UploadId"],
+                PartNumber=number, ContentMD5=md5)
+            return str(response["ETag"])
 
-    at_once = settings.parts_at_once()
-    with ThreadPoolExecutor(at_once) as pool:
+    threads = settings.parts_at_once()
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for number, part in enumerate(parts, 1):
                 waiting.append(pool.submit(send, number, part))
-                if len(waiting) >= at_once:
-                    tags.append(waiting.popleft().result())
+                if len(waiting) >= threads:
+                    etags.append(waiting.popleft().result())
             while waiting:
-                tags.append(waiting.popleft().result())
+                etags.append(waiting.popleft().result())
         finally:
             stop.set()
             for future in waiting:
                 future.cancel()
-    return tags
+    return etags
 
 
-def _give_up_orphans(store: "S3Store", bucket: str, key: str) -> None:
+def _abort_orphans(client: Client, bucket: str, key: str) -> None:
     try:
-        found = store.ask("list_multipart_uploads", bucket, Prefix=key).get("Uploads", [])
-    except OSError as error:  # a policy may forbid the look; it is no reason not to upload
-        log.debug("%s/%s: cannot look for unfinished uploads: %s", bucket, key, error)
+        uploads = client.send_with_retries("list_multipart_uploads", bucket, Prefix=key).get("Uploads", [])
+    except OSError as error:  # a policy may deny this listing; the upload itself may still be allowed
+        log.debug("%s/%s: cannot list unfinished uploads: %s", bucket, key, error)
         return
-    for orphan in found:
+    for orphan in uploads:
         if orphan["Key"] == key:
-            _give_up(store, bucket, key, orphan["UploadId"])
+            _abort(client, bucket, key, orphan["UploadId"])
 
 
-def _give_up(store: "S3Store", bucket: str, key: str, upload_id: str) -> None:
+def _abort(client: Client, bucket: str, key: str, upload_id: str) -> None:
     try:
-        store.ask("abort_multipart_upload", bucket, Key=key, UploadId=upload_id)
+        client.send_with_retries("abort_multipart_upload", bucket, Key=key, UploadId=upload_id)
     except StorageMissing:
-        pass  # it was finished after all, or somebody else gave it up
+        pass  # already completed or aborted
     except Exception as error:
-        log.warning("%s/%s: an unfinished upload (%s) could not be given up: %s", bucket, key, upload_id, error)
+        log.warning("%s/%s: the unfinished upload %s could not be aborted: %s", bucket, key, upload_id, error)

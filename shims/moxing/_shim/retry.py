@@ -1,6 +1,6 @@
-"""Tries again what may pass, a bounded number of times, ever more slowly; says at once what will not.
+"""Repeats requests that failed for a transient reason, a bounded number of times; raises any other failure at once.
 
-The only place that knows which failures pass, and the only one that turns a client's errors into this package's.
+The only module that decides which failures are transient, and that converts a client's exceptions into ours.
 """
 import logging
 import random
@@ -22,137 +22,137 @@ from moxing._shim.errors import (
 T = TypeVar("T")
 log = logging.getLogger("moxing")
 
-# 408 and 429 ask for patience, and so does 409 where two writers met. 5xx is the server's own trouble, but for 501.
-_PASSING_STATUSES = (408, 409, 425, 429)
-# Names that come with a status of 400 although the next try may succeed: the body was hurt on its way.
-_PASSING_CODES = ("SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "IncompleteBody", "BadDigest",
-                  "XAmzContentSHA256Mismatch", "InvalidPart")
+# Too many requests (429), too early (425), time-out (408), two writers at once (409). All of 5xx are added, except 501.
+_TRANSIENT_STATUSES = (408, 409, 425, 429)
+# Codes that come with status 400 although the next attempt may succeed: the body was damaged on its way.
+_TRANSIENT_CODES = ("SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "IncompleteBody", "BadDigest",
+                    "XAmzContentSHA256Mismatch", "InvalidPart")
 _DENIED_CODES = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "AccessDenied",
                  "SignatureDoesNotMatch", "RequestTimeTooSkewed", "AuthorizationHeaderMalformed")
-# By name, along the classes: botocore's, aiohttp's, urllib3's and asyncio's, of which any may be absent or moved.
-_BROKEN_CONNECTIONS = {"ConnectionError", "HTTPClientError", "TimeoutError", "FSTimeoutError", "ClientError",
-                       "IncompleteRead", "IncompleteReadError", "ResponseStreamingError", "ResponseParserError",
-                       "ServerTimeoutError", "timeout"}
+# Names of exception classes and their bases, of botocore, urllib3, asyncio and aiohttp. By name, because none of these
+# packages needs to be installed.
+_CONNECTION_ERRORS = {"ConnectionError", "HTTPClientError", "TimeoutError", "FSTimeoutError", "ClientError",
+                      "IncompleteRead", "IncompleteReadError", "ResponseStreamingError", "ResponseParserError",
+                      "ServerTimeoutError", "timeout"}
 _TLS_ERRORS = {"SSLError", "ClientSSLError", "ClientConnectorCertificateError"}
-_NO_KEYS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
+_KEY_ERRORS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
 
-_worker = threading.local()
+_thread = threading.local()
 
 
-class _Verdict(NamedTuple):
+class _Failure(NamedTuple):
     error: Exception
-    passing: bool
-    ask_again: float = 0.0  # seconds, where the server says
+    transient: bool
+    retry_after: float = 0.0  # seconds, if the store sent the header
 
 
-def attempts(action: Callable[[], T], what: str) -> T:
-    """``action``'s result; its failure where it will not pass, or has not after all attempts."""
-    patience, number = settings.patience(), 0
+def with_retries(action: Callable[[], T], name: str) -> T:
+    """The result of ``action``; its failure if it is permanent, or after the last attempt."""
+    patience, attempt = settings.patience(), 0
     while True:
-        number += 1
+        attempt += 1
         try:
             return action()
         except Exception as error:
-            verdict = _judged(error, what)
-            if not verdict.passing or number >= patience.attempts or not _sleep(
-                    max(verdict.ask_again, wait_after(number, patience)), verdict.error, number):
-                raise _final(verdict, number) from error
+            failure = _classify(error, name)
+            if not failure.transient or attempt >= patience.attempts or not _sleep(
+                    max(failure.retry_after, wait_after(attempt, patience)), failure.error, attempt):
+                raise _final(failure, attempt) from error
 
 
-def wait_after(number: int, patience: settings.Patience) -> float:
-    """Seconds after the n-th failure: doubling, capped, and spread, so that many workers do not return together."""
-    whole = min(patience.longest_wait, patience.first_wait * 2.0 ** (number - 1))
-    return whole * random.uniform(0.5, 1.0)
+def wait_after(attempt: int, patience: settings.Patience) -> float:
+    """Seconds to wait: doubling up to a limit, and random, so that many workers do not retry at the same moment."""
+    limit = min(patience.longest_wait, patience.first_wait * 2.0 ** (attempt - 1))
+    return limit * random.uniform(0.5, 1.0)
 
 
 @contextmanager
-def stoppable(stop: threading.Event, quiet: bool = False) -> Iterator[None]:
-    """In this thread, waits end where ``stop`` is set: one file that failed for good ends the whole copy quickly.
+def interruptible(stop: threading.Event, quiet: bool = False) -> Iterator[None]:
+    """In this thread, waits end when ``stop`` is set, so that one permanent failure ends a whole copy quickly.
 
-    ``quiet``: and are not logged, for whoever waits for this thread may hold the lock of a handler that logs to a File.
+    ``quiet`` also disables their log lines: the thread that waits for this one may hold the lock of a log handler.
     """
-    _worker.stop, _worker.quiet = stop, quiet
+    _thread.stop, _thread.quiet = stop, quiet
     try:
         yield
     finally:
-        _worker.stop, _worker.quiet = None, False
+        _thread.stop, _thread.quiet = None, False
 
 
-def status_of(error: Optional[BaseException]) -> Resp:
-    """The store's answer behind an error of the client, along its causes."""
+def response_of(error: Optional[BaseException]) -> Resp:
+    """The store's response that led to an exception of the client, looked up along its causes."""
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, dict) and "Error" in response:
-            said: Dict[str, Any] = response["Error"]
+            details: Dict[str, Any] = response["Error"]
             status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
-            return Resp(status, str(said.get("Code", "")), str(said.get("Message", "")))
+            return Resp(status, str(details.get("Code", "")), str(details.get("Message", "")))
         error = error.__cause__
     return Resp()
 
 
-def _sleep(seconds: float, error: Exception, number: int) -> bool:
-    """False where the wait was cut short, for there is no more use in trying."""
-    if not getattr(_worker, "quiet", False):
-        log.info("%s; attempt %d in %.1f s", error, number + 1, seconds)
-    stop: Optional[threading.Event] = getattr(_worker, "stop", None)
+def _sleep(seconds: float, error: Exception, attempt: int) -> bool:
+    """False if the wait was interrupted, so that no further attempt should follow."""
+    if not getattr(_thread, "quiet", False):
+        log.info("%s; attempt %d in %.1f s", error, attempt + 1, seconds)
+    stop: Optional[threading.Event] = getattr(_thread, "stop", None)
     if stop is None:
         time.sleep(seconds)
         return True
     return not stop.wait(seconds)
 
 
-def _final(verdict: _Verdict, number: int) -> Exception:
-    if verdict.passing and isinstance(verdict.error, _MoxFileBaseRespException):
-        # An outer loop of attempts must not start all over.
-        verdict.error.passing = False
-        verdict.error.args = (f"{verdict.error.args[0]} ({number} attempts)",)
-    return verdict.error
+def _final(failure: _Failure, attempt: int) -> Exception:
+    if failure.transient and isinstance(failure.error, _MoxFileBaseRespException):
+        failure.error.transient = False  # a surrounding with_retries must not start all attempts again
+        failure.error.args = (f"{failure.error.args[0]} ({attempt} attempts)",)
+    return failure.error
 
 
-def _judged(error: Exception, what: str) -> _Verdict:
+def _classify(error: Exception, name: str) -> _Failure:
     if isinstance(error, _MoxFileBaseRespException):
-        return _Verdict(error, error.passing)
-    resp = status_of(error)
+        return _Failure(error, error.transient)
+    resp = response_of(error)
     if resp.status or resp.errorCode:
-        return _answered(resp, what, error)
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & _NO_KEYS:
-        return _Verdict(StorageDenied(Resp(), f"{what}: no keys: set ACCESS_KEY_ID and SECRET_ACCESS_KEY or call"
+        return _classify_response(resp, name, error)
+    classes = {base.__name__ for base in type(error).__mro__}
+    if classes & _KEY_ERRORS:
+        return _Failure(StorageDenied(Resp(), f"{name}: no access keys; set ACCESS_KEY_ID and SECRET_ACCESS_KEY or call"
                                       " mox.file.set_auth(ak=..., sk=...)"), False)
-    if kinds & _TLS_ERRORS and "certificate" in str(error).lower():
-        return _Verdict(MoxFileReadException(
-            Resp(), f"{what}: the endpoint's certificate is not trusted ({error}); S3_VERIFY_SSL=0 or set_auth(ssl_verify=False)"
-            " does without"), False)
-    if kinds & _BROKEN_CONNECTIONS:
-        broken = MoxFileReadException(Resp(), f"{what}: the connection failed: {str(error).strip() or type(error).__name__}")
-        broken.passing = True
-        return _Verdict(broken, True)
-    return _Verdict(error, False)
+    if classes & _TLS_ERRORS and "certificate" in str(error).lower():
+        return _Failure(MoxFileReadException(Resp(), f"{name}: the endpoint's certificate is not trusted ({error});"
+                                             " S3_VERIFY_SSL=0 or set_auth(ssl_verify=False) skips the check"), False)
+    if classes & _CONNECTION_ERRORS:
+        failed = MoxFileReadException(
+            Resp(), f"{name}: the connection failed: {str(error).strip() or type(error).__name__}")
+        failed.transient = True
+        return _Failure(failed, True)
+    return _Failure(error, False)
 
 
-def _answered(resp: Resp, what: str, error: Exception) -> _Verdict:
-    said = "{} {}".format(resp.status or "", resp.errorCode).strip()
+def _classify_response(resp: Resp, name: str, error: Exception) -> _Failure:
+    answer = f"{resp.status or ''} {resp.errorCode}".strip()
     if resp.errorMessage and resp.errorMessage != resp.errorCode:
-        said = f"{said}: {resp.errorMessage}"
-    passing = resp.status in _PASSING_STATUSES or (resp.status >= 500 and resp.status != 501)
-    if passing or resp.errorCode in _PASSING_CODES:
-        refused = MoxFileRespException(resp, f"{what}: the store is in trouble ({said})")
-        refused.passing = True
-        return _Verdict(refused, True, _retry_after(error))
+        answer = f"{answer}: {resp.errorMessage}"
+    transient = resp.status in _TRANSIENT_STATUSES or (resp.status >= 500 and resp.status != 501)
+    if transient or resp.errorCode in _TRANSIENT_CODES:
+        unavailable = MoxFileRespException(resp, f"{name}: the store is unavailable or overloaded ({answer})")
+        unavailable.transient = True
+        return _Failure(unavailable, True, _retry_after(error))
     if resp.status in (401, 403) or resp.errorCode in _DENIED_CODES:
-        return _Verdict(StorageDenied(resp, f"{what}: the store denies access ({said}); check the keys, whether they have"
-                                      " expired, and the bucket's policy"), False)
+        return _Failure(StorageDenied(resp, f"{name}: the store denies access ({answer}); check that the keys are"
+                                      " right and have not expired, and the bucket's policy"), False)
     if resp.status == 404 or resp.errorCode.startswith("NoSuch"):
-        return _Verdict(StorageMissing(resp, "{}: no such {} ({})".format(
-            what, "bucket" if resp.errorCode == "NoSuchBucket" else "file or object", said)), False)
-    return _Verdict(MoxFileRespException(resp, f"{what}: the store refuses ({said})"), False)
+        kind = "bucket" if resp.errorCode == "NoSuchBucket" else "file or object"
+        return _Failure(StorageMissing(resp, f"{name}: no such {kind} ({answer})"), False)
+    return _Failure(MoxFileRespException(resp, f"{name}: the store refuses the request ({answer})"), False)
 
 
 def _retry_after(error: Optional[BaseException]) -> float:
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, dict):
-            asked = str(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", ""))
-            return min(float(asked), 30.0) if asked.isdigit() else 0.0
+            value = str(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", ""))
+            return min(float(value), 30.0) if value.isdigit() else 0.0
         error = error.__cause__
     return 0.0

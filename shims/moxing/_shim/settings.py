@@ -1,7 +1,7 @@
-"""Where the store is, who asks, and how patiently: environment variables, set_auth, and what scripts assign.
+"""Endpoint, keys, retries and sizes: from set_auth, the environment, and the variables that scripts assign in file_io.
 
-Read at every call, not on import: people set ``os.environ`` and ``set_auth`` before or after importing.
-docs/storage.md lists every variable; a test compares.
+Read at every call, because scripts set ``os.environ`` and call ``set_auth`` before or after the import. Every variable
+is listed in docs/storage.md; a test compares.
 """
 import ipaddress
 import os
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 MIB = 1 << 20
 
-# Keys are taken in pairs, the first complete one: an old pair's secret must not meet a new pair's name.
+# The first complete pair counts, so that a name of one pair is never used with the secret of another.
 _KEY_VARIABLES = (("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SECURITY_TOKEN"),
                   ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "S3_SECURITY_TOKEN"),
                   ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
@@ -26,7 +26,7 @@ _auth: Dict[str, Any] = {}
 
 
 class Connection(NamedTuple):
-    """Everything that makes one client differ from another."""
+    """All settings of a client."""
 
     endpoint: str
     key: Optional[str]
@@ -39,7 +39,7 @@ class Connection(NamedTuple):
 
 
 class Patience(NamedTuple):
-    """How often a request is tried, and how long the waits between are."""
+    """The number of attempts per request and the waits between them, in seconds."""
 
     attempts: int
     first_wait: float
@@ -53,8 +53,8 @@ def set_auth(ak: Optional[str] = None, sk: Optional[str] = None, server: Optiona
              client_timeout: Optional[float] = None, list_max_keys: Optional[int] = None,
              obs_client_log: Optional[bool] = None, timeout_config: Optional[Dict[str, Any]] = None,
              negotiation: Optional[bool] = None, token: Optional[str] = None) -> None:
-    """Override the environment; None keeps what is set. long_conn_mode, obs_client_log, timeout_config and negotiation
-    are the platform's client's own and change nothing here; ``token`` (temporary keys) is this stand-in's."""
+    """Override the environment; None keeps the current value. long_conn_mode, obs_client_log, timeout_config and
+    negotiation configure the platform's client and have no effect here; ``token`` (temporary keys) exists only here."""
     given = {"ak": ak, "sk": sk, "server": server, "port": port, "is_secure": is_secure, "ssl_verify": ssl_verify,
              "path_style": path_style, "retry": retry, "retry_wait": retry_wait, "client_timeout": client_timeout,
              "list_max_keys": list_max_keys, "token": token}
@@ -62,7 +62,7 @@ def set_auth(ak: Optional[str] = None, sk: Optional[str] = None, server: Optiona
 
 
 def connection() -> Connection:
-    """The store as the environment and set_auth describe it now."""
+    """The connection settings at this moment."""
     key, secret, token = _keys()
     endpoint = _endpoint()
     host = urlsplit(endpoint).hostname or ""
@@ -73,38 +73,38 @@ def connection() -> Connection:
 
 
 def patience() -> Patience:
-    """Eight attempts over about twenty seconds, unless told otherwise."""
+    """By default eight attempts within about twenty seconds."""
     return Patience(max(1, int(_auth.get("retry", os.environ.get("MOX_FILE_RETRY") or 8))),
                     float(_auth.get("retry_wait", os.environ.get("MOX_FILE_RETRY_WAIT") or 0.2)))
 
 
 def list_max_keys() -> int:
-    """Names to a page of a listing."""
+    """Names per page of a listing."""
     return int(_auth.get("list_max_keys", 1000))
 
 
 def part_size() -> int:
-    """Bytes to a part of a large upload; OBS and S3 allow 10,000 parts."""
+    """Bytes per part of a large upload; OBS and S3 allow 10,000 parts."""
     return int(_assigned("_LARGE_FILE_PART_SIZE", "MOX_FILE_LARGE_FILE_PART_SIZE", 10 * MIB))
 
 
 def parts_at_once() -> int:
-    """Parts under way together: as many times part_size lie in memory."""
+    """Parts sent at the same time; memory use is this number times the part size."""
     return max(1, int(_assigned("_LARGE_FILE_TASK_NUM", "MOX_FILE_LARGE_FILE_TASK_NUM", 32)))
 
 
 def largest_single_put() -> int:
-    """Above it, an upload goes in parts. The platform's threshold is 5 GB, but one request's body lies in memory."""
+    """Larger files are uploaded in parts. The platform's threshold is 5 GB; here the body of a request is in memory."""
     return min(32 * MIB, int(os.environ.get("MOX_FILE_PARTIAL_MAXIMUM_SIZE") or 32 * MIB))
 
 
 def silent() -> bool:
-    """Whether the import says nothing."""
+    """Whether the import leaves logging alone and prints nothing."""
     return _flag("MOX_SILENT_MODE", True)
 
 
 def _assigned(attribute: str, variable: str, default: int) -> Any:
-    """What a script assigned to file_io, else the variable, else the default."""
+    """The value that a script assigned to file_io, else the environment variable, else the default."""
     file_io = sys.modules.get("moxing.framework.file.file_io")
     value = getattr(file_io, attribute, None)
     return value if value is not None else os.environ.get(variable) or default
@@ -117,7 +117,7 @@ def _keys() -> Tuple[Optional[str], Optional[str], Optional[str]]:
         key, secret, token = (os.environ.get(name) or None for name in names)
         if key and secret:
             return key, secret, token
-    return None, None, None  # the client looks where AWS' own tools do
+    return None, None, None  # botocore then uses AWS' configuration files
 
 
 def _endpoint() -> str:
@@ -125,19 +125,20 @@ def _endpoint() -> str:
     if not address:
         raise ValueError(_NO_ENDPOINT)
     address = str(address).rstrip("/")
-    scheme, found, rest = address.rpartition("://")
+    scheme, separator, rest = address.rpartition("://")
     secure = _auth.get("is_secure")
     if secure is None:
-        secure = scheme != "http" if found else _flag("S3_USE_HTTPS", True)
+        secure = scheme != "http" if separator else _flag("S3_USE_HTTPS", True)
     if _auth.get("port"):
-        rest = "{}:{}".format(rest.rsplit(":", 1)[0] if re.search(r":\d+$", rest) else rest, _auth["port"])
-    return "{}://{}".format("https" if secure else "http", rest)
+        host = rest.rsplit(":", 1)[0] if re.search(r":\d+$", rest) else rest
+        rest = f"{host}:{_auth['port']}"
+    return f"{'https' if secure else 'http'}://{rest}"
 
 
 def _region(host: str) -> str:
-    # Signatures name the region; OBS' hosts do too (obs.cn-north-4.myhuaweicloud.com).
-    named = re.match(r"(?:obs|s3)\.([a-z]+-[a-z]+-\d+)\.", host)
-    return _first(_REGION_VARIABLES) or (named.group(1) if named else "us-east-1")
+    # Signatures contain the region; OBS' host names contain it too (obs.cn-north-4.myhuaweicloud.com).
+    match = re.match(r"(?:obs|s3)\.([a-z]+-[a-z]+-\d+)\.", host)
+    return _first(_REGION_VARIABLES) or (match.group(1) if match else "us-east-1")
 
 
 def _has_no_subdomains(host: str) -> bool:

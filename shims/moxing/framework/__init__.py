@@ -1,4 +1,4 @@
-"""Where the platform's package keeps ``file`` and ``util``."""
+"""Contains ``file`` and ``util``, as in the platform's package."""
 from moxing.framework import file
 
 __all__ = ["file"]

@@ -1,4 +1,4 @@
-"""``import moxing.tensorflow as mox`` gives ``mox.file``; its training half is out of scope."""
+"""``import moxing.tensorflow as mox`` gives ``mox.file``; the training functions of that module are not provided."""
 from moxing.framework import file
 
 __all__ = ["file"]

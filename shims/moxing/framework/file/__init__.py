@@ -1,7 +1,6 @@
-"""``mox.file``: the names that people's scripts call."""
-from moxing._shim.opened import File
+"""``mox.file``: the public functions."""
+from moxing._shim.file_object import File
 from moxing._shim.settings import set_auth
-from moxing._shim.shifted import shift
 from moxing.framework.file import file_io
 from moxing.framework.file.file_io import (
     MoxFileNameDuplicateException,
@@ -29,6 +28,7 @@ from moxing.framework.file.file_io import (
     walk,
     write,
 )
+from moxing.framework.file.shifted import shift
 
 __all__ = [
     "File",

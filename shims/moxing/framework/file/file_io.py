@@ -1,14 +1,13 @@
-"""The platform's functions for files, its names, arguments, answers and quirks, for local paths and object stores.
+"""The platform's file functions for local paths and object stores, with its names, arguments and results.
 
-What each does, and where this differs from the platform on purpose, is a table in docs/storage.md.
+docs/storage.md describes each function and the intended differences from the platform.
 """
 import io
 import os
 import shutil
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
-from moxing._shim import background, folders, manifest, settings
-from moxing._shim.entries import DirEntry, FileStatistics
+from moxing._shim import copying, listing, settings
 from moxing._shim.errors import (
     MoxFileNameDuplicateException,
     MoxFileNotExistsException,
@@ -17,8 +16,10 @@ from moxing._shim.errors import (
     _MoxFileBaseRespException,
     missing,
 )
-from moxing._shim.opened import File
-from moxing._shim.stores import Place, locate
+from moxing._shim.file_object import File
+from moxing._shim.listing import DirEntry, FileStatistics
+from moxing._shim.locations import locate
+from moxing._shim.store import Location
 from moxing._shim.transfer import read_into, refuse_directory, transfer
 
 __all__ = ["File", "MoxFileNameDuplicateException", "MoxFileNotExistsException", "MoxFileReadException",
@@ -29,8 +30,8 @@ __all__ = ["File", "MoxFileNameDuplicateException", "MoxFileNotExistsException",
 Url = Union[str, "os.PathLike[str]"]
 DEFAULT_THREADS = 16
 
-# Assigned by scripts. None: the environment's MOX_FILE_LARGE_FILE_..., else the default. The first and the second have
-# no effect here: threads do the work, and there is one method.
+# Assigned by scripts. None: the environment's MOX_FILE_LARGE_FILE_..., else the default. The first two have no effect
+# here, because this implementation uses threads and has one method.
 _NUMBER_OF_PROCESSES: Optional[int] = None
 _LARGE_FILE_METHOD: Optional[int] = None
 _LARGE_FILE_TASK_NUM: Optional[int] = None
@@ -38,113 +39,115 @@ _LARGE_FILE_PART_SIZE: Optional[int] = None
 
 
 def read(url: Url, client_id: Any = None, binary: bool = False) -> Any:
-    """The whole file, as str or bytes."""
+    """The content of a file, as str or bytes."""
     data = io.BytesIO()
     read_into(locate(url), data)
     return data.getvalue() if binary else io.TextIOWrapper(io.BytesIO(data.getvalue()), "utf-8").read()
 
 
 def write(url: Url, data: Any, binary: bool = False) -> None:
-    """The whole file, anew."""
+    """Replace the content of a file."""
     with File(url, "wb" if binary or isinstance(data, bytes) else "w") as file:
         file.write(data)
 
 
 def append(url: Url, data: Any, binary: bool = False) -> None:
-    """At the end; the file is made where there is none."""
+    """Add data at the end of a file; make the file if it does not exist."""
     with File(url, "ab" if binary or isinstance(data, bytes) else "a") as file:
         file.write(data)
 
 
 def append_remote(src_url: Url, dst_url: Url) -> None:
-    """One file's bytes at the end of another."""
+    """Add the content of one file at the end of another."""
     with File(src_url, "rb") as source, File(dst_url, "ab") as target:
         shutil.copyfileobj(source, target)
 
 
 def exists(url: Url) -> bool:
-    """A file, or a directory, which in an object store is the beginning of some name."""
+    """Whether a file or directory exists; in an object store a directory is a prefix of a key."""
     return locate(url).exists()
 
 
 def is_directory(url: Url) -> bool:
-    """A directory, or the beginning of some name."""
-    place = locate(url)
-    return place.store.is_dir(place.path)
+    """Whether it is a directory; in an object store, a prefix of a key."""
+    location = locate(url)
+    return location.store.is_dir(location.path)
 
 
 def list_directory(url: Url, recursive: bool = False, remove_sep: bool = True, skip_file: bool = False,
                    skip_dir: bool = False) -> List[str]:
-    """Names relative to ``url``, files and directories; ``remove_sep=False`` leaves the slash on a directory's."""
-    place = _directory(url)
-    entries = place.store.tree(place.path) if recursive else place.store.ls(place.path)
+    """Names of files and directories, relative to ``url``; ``remove_sep=False`` keeps the slash after directories."""
+    location = _directory(url)
+    entries = location.store.list_tree(location.path) if recursive else location.store.list_dir(location.path)
     return [entry.name + ("/" if entry.is_dir and not remove_sep else "") for entry in entries
             if not (skip_dir if entry.is_dir else skip_file)]
 
 
 def glob(url: Url) -> List[str]:
-    """Full URLs of what matches."""
-    return folders.match(locate(url))
+    """The full URLs that match a pattern."""
+    return listing.glob(locate(url))
 
 
 def walk(url: Url, topdown: bool = True, onerror: Optional[Callable[[OSError], Any]] = None,
          followlinks: bool = False) -> Iterator[Tuple[str, List[str], List[str]]]:
-    """os.walk's triples, the first a full URL. In an object store the last three arguments mean nothing."""
-    place = locate(url)
-    if place.store.local:
-        return os.walk(place.url if place.url == place.path else place.path, topdown, onerror, followlinks)
-    return _walk(place)
+    """os.walk's triples with full URLs; in an object store the last three arguments have no effect."""
+    location = locate(url)
+    if location.store.local:
+        return os.walk(location.url if location.url == location.path else location.path, topdown, onerror, followlinks)
+    return listing.walk(location)
 
 
 def scan_dir(url: Url) -> Iterator[Any]:
-    """os.scandir's entries."""
-    place = _directory(url)
-    if place.store.local:
-        return os.scandir(place.path)
-    return (DirEntry(place.child(entry.name), entry) for entry in place.store.ls(place.path))
+    """Entries as those of os.scandir."""
+    location = _directory(url)
+    if location.store.local:
+        return os.scandir(location.path)
+    return (DirEntry(location.child(entry.name), entry) for entry in location.store.list_dir(location.path))
 
 
 def stat(url: Url) -> FileStatistics:
-    """Length, time and kind."""
-    place = locate(url)
-    seen = None if place.slash else place.store.head(place.path)
-    if seen is not None:
-        return FileStatistics(seen.size, seen.mtime_ns, False)
-    if not place.store.is_dir(place.path):
+    """Length, modification time and kind."""
+    location = locate(url)
+    info = None if location.slash else location.store.head(location.path)
+    if info is not None:
+        return FileStatistics(info.size, info.mtime_ns, False)
+    if not location.store.is_dir(location.path):
         raise MoxFileNotExistsException(f"{url}: no such file or directory")
-    return FileStatistics(0, os.stat(place.path).st_mtime_ns if place.store.local else 0, True)
+    return FileStatistics(0, os.stat(location.path).st_mtime_ns if location.store.local else 0, True)
 
 
 def get_size(url: Url, recursive: bool = False) -> int:
-    """Bytes. A directory's are those of its files: always on the local disk, in a store with ``recursive``, else 0."""
-    found = stat(url)
-    if not found.is_directory:
-        return found.length
-    place = locate(url)
-    return sum(entry.size for entry in place.store.tree(place.path)) if recursive or place.store.local else 0
+    """Bytes of a file; of all files of a directory on the local disk, and in a store if ``recursive``, else 0."""
+    status = stat(url)
+    if not status.is_directory:
+        return status.length
+    location = locate(url)
+    if not recursive and not location.store.local:
+        return 0
+    return sum(entry.size for entry in location.store.list_tree(location.path))
 
 
 def make_dirs(url: Url) -> None:
-    """With its parents; no error where it is there."""
-    place = locate(url)
-    if place.store.head(place.path) is not None:
-        raise FileExistsError(f"{url}: a file of that name is there")
-    place.store.make_dir(place.path)
+    """Make a directory with its parents; no error if it exists."""
+    location = locate(url)
+    if location.store.head(location.path) is not None:
+        raise FileExistsError(f"{url}: cannot make the directory, because a file of that name exists")
+    location.store.make_dir(location.path)
 
 
 def mk_dir(url: Url) -> None:
-    """One directory; OSError where its parent is missing or it is there."""
-    place = locate(url)
-    if place.exists():
-        raise FileExistsError(f"{url}: is there already")
-    parent = place.path.rpartition("/")[0]
-    if not place.store.is_dir(parent or ("/" if place.path.startswith("/") else os.curdir)):
-        raise FileNotFoundError(f"{url}: its parent directory is missing")
-    place.store.make_dir(place.path)
+    """Make one directory; OSError if its parent is missing or it exists."""
+    location = locate(url)
+    if location.exists():
+        raise FileExistsError(f"{url}: exists already")
+    parent = location.path.rpartition("/")[0]
+    if not location.store.is_dir(parent or ("/" if location.path.startswith("/") else os.curdir)):
+        raise FileNotFoundError(f"{url}: the parent directory is missing; use make_dirs to make it too")
+    location.store.make_dir(location.path)
 
 
 def copy(src_url: Url, dst_url: Url, client_id: Any = None) -> None:
-    """One file."""
+    """Copy one file."""
     source = locate(src_url)
     refuse_directory(source)
     transfer(source, _target(source, locate(dst_url)))
@@ -152,8 +155,8 @@ def copy(src_url: Url, dst_url: Url, client_id: Any = None) -> None:
 
 def copy_parallel(src_url: Url, dst_url: Url, file_list: Optional[Sequence[str]] = None, threads: int = DEFAULT_THREADS,
                   is_processing: bool = True, use_queue: bool = True) -> None:
-    """The contents of a directory into another, or one file. ``threads=0``: one after another. ``is_processing`` and
-    ``use_queue`` are the platform's and change nothing: threads do the work, and take what comes next."""
+    """Copy the content of a directory into another, or one file. ``threads=0``: one file after another.
+    ``is_processing`` and ``use_queue`` exist for compatibility and have no effect."""
     source, target = locate(src_url), locate(dst_url)
     if file_list is None and not source.store.is_dir(source.path):
         if source.slash or source.store.head(source.path) is None:
@@ -163,64 +166,55 @@ def copy_parallel(src_url: Url, dst_url: Url, file_list: Optional[Sequence[str]]
         return
     if target.store.local:
         target.store.make_dir(target.path)
-    folders.copy_all(source, target, file_list, threads)
+    copying.copy_tree(source, target, file_list, threads)
 
 
 def remove(url: Url, recursive: bool = False) -> None:
-    """A file; a directory only with ``recursive``. Whatever else it is asked, nothing happens, and no error."""
-    place = locate(url)
-    if not place.slash and (place.store.head(place.path) is not None or _is_dead_link(place)):
-        place.store.delete(place.path)
-    elif recursive and place.store.is_dir(place.path):
-        place.store.remove_tree(place.path)
+    """Delete a file, or with ``recursive`` a directory; no error and no effect in any other case."""
+    location = locate(url)
+    if not location.slash and (location.store.head(location.path) is not None or _is_broken_link(location)):
+        location.store.delete(location.path)
+    elif recursive and location.store.is_dir(location.path):
+        location.store.remove_tree(location.path)
 
 
 def rename(src_url: Url, dst_url: Url) -> None:
-    """A file or a directory, across stores."""
+    """Move a file or a directory, also between stores."""
     source, target = locate(src_url), locate(dst_url)
     if source.store.local and target.store.local:
         if not os.path.lexists(source.path):
             raise missing(source.url)
         os.rename(source.path, target.path)
     else:
-        folders.move(source, target, DEFAULT_THREADS)
+        copying.move(source, target, DEFAULT_THREADS)
 
 
 def copy_manifest(url: Url, dst: Url) -> None:
-    """The files that a manifest's lines name."""
-    manifest.copy_sources(str(url), read(url), locate(dst), DEFAULT_THREADS)
+    """Copy the files that a manifest lists."""
+    copying.copy_manifest_sources(str(url), read(url), locate(dst), DEFAULT_THREADS)
 
 
 def background_sync_copy(src: str, dst: str, seconds: float = 120) -> None:
-    """Copy what has changed every so many seconds, and at the end of the process."""
-    background.keep_synchronised(src, dst, seconds, DEFAULT_THREADS)
+    """Copy changed files every ``seconds``, and at the end of the process; returns at once."""
+    copying.synchronise_in_background(src, dst, seconds, DEFAULT_THREADS)
 
 
 set_auth = settings.set_auth
 
 
-def _directory(url: Url) -> Place:
-    place = locate(url)
-    if not place.store.is_dir(place.path):
-        if place.store.head(place.path) is not None:
-            raise NotADirectoryError(f"{url}: a file")
+def _directory(url: Url) -> Location:
+    location = locate(url)
+    if not location.store.is_dir(location.path):
+        if location.store.head(location.path) is not None:
+            raise NotADirectoryError(f"{url}: is a file, but a directory is expected")
         raise MoxFileNotExistsException(f"{url}: no such directory")
-    return place
+    return location
 
 
-def _target(source: Place, target: Place) -> Place:
+def _target(source: Location, target: Location) -> Location:
     return target.child(source.path.rpartition("/")[2]) if target.slash else target
 
 
-def _is_dead_link(place: Place) -> bool:
-    return place.store.local and os.path.islink(place.path)
+def _is_broken_link(location: Location) -> bool:
+    return location.store.local and os.path.islink(location.path)
 
-
-def _walk(place: Place) -> Iterator[Tuple[str, List[str], List[str]]]:
-    entries = place.store.ls(place.path)
-    names = [entry.name for entry in entries if entry.is_dir]
-    if not entries and not place.store.is_dir(place.path):
-        return
-    yield place.url, names, [entry.name for entry in entries if not entry.is_dir]
-    for name in names:
-        yield from _walk(place.child(name))

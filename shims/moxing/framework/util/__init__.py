@@ -1,1 +1,1 @@
-"""Holds ``runtime``, as on the platform."""
+"""Contains ``runtime``, as in the platform's package."""

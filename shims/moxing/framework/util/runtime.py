@@ -1,8 +1,8 @@
-"""Logging, under the name that people's scripts call."""
+"""Logging, under the platform's name."""
 import logging
 from typing import Union
 
 
 def reset_logger(level: Union[int, str] = logging.INFO) -> None:
-    """Set the root logger's level; this stand-in adds no handlers of its own that would have to go."""
+    """Set the level of the root logger; the platform also removes its handlers, of which the stand-in has none."""
     logging.getLogger().setLevel(level)

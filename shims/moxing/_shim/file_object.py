@@ -1,7 +1,8 @@
-"""``mox.file.File``: a local file as it is; an object by way of a temporary file, fetched whole and pushed whole.
+"""``mox.file.File``: Python's own file object; for an object it works on a temporary copy.
 
-So every mode and method is Python's own, what is read is proven, and a reader of the object sees the last push or the
-one before, never a part. The price: the first byte of a large object comes after its last.
+The whole object is downloaded on opening and uploaded by ``flush`` and ``close``. Therefore all modes and methods are
+Python's own, the bytes are proven, and readers of the object never see a part of it. The cost: no byte of a large
+object can be read before the last one has arrived.
 """
 import logging
 import os
@@ -9,7 +10,8 @@ import tempfile
 from typing import Any, BinaryIO, Iterable, Iterator, List, Optional, TypeVar, cast
 
 from moxing._shim.errors import missing
-from moxing._shim.stores import Place, locate
+from moxing._shim.locations import locate
+from moxing._shim.store import Location
 from moxing._shim.transfer import read_into, upload
 
 Self = TypeVar("Self", bound="File")
@@ -17,24 +19,24 @@ log = logging.getLogger("moxing")
 
 
 class File:
-    """Python's own file object for any URL; written data is safe after ``flush`` or ``close``."""
+    """A file object for any URL; data is in the store after ``flush`` or ``close``."""
 
     def __init__(self, name: Any, mode: str = "r", encoding: Optional[str] = None, errors: Optional[str] = None,
                  newline: Optional[str] = None) -> None:
         self._stream: Any = None
         self._spool = ""
         self.name, self.mode = name, _normal(mode)
-        self._place = locate(name)
+        self._location = locate(name)
         self._writes = self.mode.strip("b") != "r"
-        # Something to push: "w" makes an empty object even where nothing is written.
-        self._unsaved, self._pushing = self.mode[0] == "w", False
+        # "w" makes an empty object even if nothing is written.
+        self._unsaved, self._uploading = self.mode[0] == "w", False
         text = {"encoding": None if "b" in self.mode else encoding or "utf-8", "errors": errors, "newline": newline}
-        if not self._place.store.local:
-            self._spool = self._fetched()
-        self._stream = _opened(self._spool or self._place.path, self.mode, text, self._place)
+        if not self._location.store.local:
+            self._spool = self._download()
+        self._stream = _open(self._spool or self._location.path, self.mode, text, self._location)
 
     def read(self, n: int = -1) -> Any:
-        """``n`` characters or bytes, or the rest."""
+        """``n`` characters or bytes; all that follow if ``n`` is negative or None."""
         return self._stream.read(-1 if n is None else n)
 
     def readline(self, size: int = -1) -> Any:
@@ -42,7 +44,7 @@ class File:
         return self._stream.readline(size)
 
     def readlines(self, sizeint: int = -1) -> List[Any]:
-        """All further lines."""
+        """All lines that follow."""
         return cast(List[Any], self._stream.readlines(sizeint))
 
     def write(self, data: Any) -> int:
@@ -69,13 +71,13 @@ class File:
         return cast(int, self._stream.tell())
 
     def size(self) -> int:
-        """Bytes in the file, those not yet flushed included."""
+        """The number of bytes, including those not yet flushed."""
         if self._writes:
             self._stream.flush()
         return os.fstat(self._stream.fileno()).st_size
 
     def isatty(self) -> bool:
-        """Never one for an object."""
+        """As a file's; False for an object."""
         return cast(bool, self._stream.isatty())
 
     def readable(self) -> bool:
@@ -91,30 +93,30 @@ class File:
         return cast(bool, self._stream.seekable())
 
     def flush(self) -> None:
-        """Push what there is. A logging handler flushes after each line, so nothing new means no request."""
+        """Upload, if anything was written since the last time: a logging handler flushes after each line."""
         self._stream.flush()
-        # The push may itself log, into a handler that writes here: that line goes with the next push.
-        if not self._spool or not self._unsaved or self._pushing:
+        # The upload may log to a handler that writes here; that line is uploaded by the next flush.
+        if not self._spool or not self._unsaved or self._uploading:
             return
-        self._pushing, self._unsaved = True, False
+        self._uploading, self._unsaved = True, False
         try:
             with open(self._spool, "rb") as snapshot:
-                upload(cast(BinaryIO, snapshot), self._place)
+                upload(cast(BinaryIO, snapshot), self._location)
         except BaseException:
             self._unsaved = True
             raise
         finally:
-            self._pushing = False
+            self._uploading = False
 
     def close(self) -> None:
-        """Push, and let go."""
+        """Upload and remove the temporary copy."""
         if self._stream is None or self._stream.closed:
             return
         try:
             if self._writes:
                 self.flush()
         finally:
-            self._let_go()
+            self._release()
 
     @property
     def closed(self) -> bool:
@@ -135,7 +137,7 @@ class File:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is not None and self._spool:
-            self._let_go()  # what was being written is not whole: the object stays as it was
+            self._release()  # the content is incomplete: the object stays as it was
         else:
             self.close()
 
@@ -148,42 +150,42 @@ class File:
         if self.__dict__.get("_stream") is None or self._stream.closed:
             return
         if self._spool and self._unsaved:
-            log.warning("%s: never closed, so what was written last is not in the store", self.name)
-        self._let_go()
+            log.warning("%s: the file was never closed, so the last writes are not in the store; close it", self.name)
+        self._release()
 
-    def _fetched(self) -> str:
-        """The temporary file, with the object in it where the mode looks at what is there."""
+    def _download(self) -> str:
+        """The path of the temporary copy; it is empty if the mode does not use the old content."""
         handle, spool = tempfile.mkstemp(prefix="moxing-")
         try:
             with open(handle, "r+b") as file:
-                wanted = self.mode[0] != "w"
-                if wanted and (self.mode[0] == "r" or self._place.store.head(self._place.path) is not None):
-                    read_into(self._place, cast(BinaryIO, file))
-                elif wanted:
-                    self._unsaved = True  # "a" makes the file
+                keeps = self.mode[0] != "w"
+                if keeps and (self.mode[0] == "r" or self._location.store.head(self._location.path) is not None):
+                    read_into(self._location, cast(BinaryIO, file))
+                elif keeps:
+                    self._unsaved = True  # "a" makes the object
         except BaseException:
             os.unlink(spool)
             raise
         return spool
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._stream.close()
         if self._spool and os.path.exists(self._spool):
             os.unlink(self._spool)
 
 
-def _opened(path: str, mode: str, text: Any, place: Place) -> Any:
+def _open(path: str, mode: str, text: Any, location: Location) -> Any:
     try:
         return open(path, mode, **text)
     except FileNotFoundError:
         if mode[0] != "r":
             raise
-        raise missing(place.url)
+        raise missing(location.url)
 
 
 def _normal(mode: str) -> str:
-    """``br+`` is ``r+b``: scripts write the letters in either order."""
+    """The mode with its letters in Python's order: scripts write ``br+`` too."""
     kind = mode.strip("b+t") or "r"
     if kind not in ("r", "w", "a") or len(set(mode)) != len(mode) or set(mode) - set("rwabt+"):
-        raise ValueError(f"mode {mode!r}: r, w or a is expected, with + and b where wanted")
+        raise ValueError(f"mode {mode!r}: r, w or a is expected, optionally with + and b")
     return kind + ("+" if "+" in mode else "") + ("b" if "b" in mode else "")
