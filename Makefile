@@ -36,7 +36,7 @@ $(VENV)/job: requirements.txt
 	$(RUN) $(PIP_INSTALL) -r $(VENV)/requirements.txt
 	@touch $@
 
-# Both files at once: s3fs and moto must agree on one botocore.
+# Both files at once, because moto requires a certain version of botocore.
 $(VENV)/dev: $(VENV)/job requirements-dev.txt
 	$(RUN) $(PIP_INSTALL) -r $(VENV)/requirements.txt -r requirements-dev.txt
 	@touch $@

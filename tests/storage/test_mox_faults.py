@@ -38,15 +38,16 @@ def test_s4_uploads_are_plain_and_read_back_equal(file: Any, server: FaultServer
         assert not request.headers["x-amz-content-sha256"].startswith("STREAMING")
 
 
-def test_s4_the_clients_own_way_would_have_been_refused(file: Any, server: FaultServer) -> None:
-    """The test above bites: today's botocore, left alone, sends what OBS refuses."""
-    import s3fs
+def test_s4_uploads_by_the_defaults_of_botocore_are_refused(file: Any, server: FaultServer) -> None:
+    """Proves that the test above can fail: today's botocore adds checksums by default, which OBS refuses."""
+    import botocore.exceptions
+    import botocore.session
 
     server.framing = "refuse"
-    fs = s3fs.S3FileSystem(key="name", secret="secret", client_kwargs={"endpoint_url": server.endpoint})
-    fs.retries = 1
-    with pytest.raises(OSError):
-        fs.pipe_file("bucket/up", DATA)
+    client = botocore.session.Session().create_client("s3", "us-east-1", endpoint_url=server.endpoint,
+                                                      aws_access_key_id="name", aws_secret_access_key="secret")
+    with pytest.raises(botocore.exceptions.ClientError, match="XAmzContentSHA256Mismatch"):
+        client.put_object(Bucket="bucket", Key="up", Body=DATA)
 
 
 # S5: uploads in parts

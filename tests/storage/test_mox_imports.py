@@ -1,13 +1,17 @@
 """The stand-in's modules import each other in one direction only."""
+import subprocess
+import sys
 from pathlib import Path
-
-from importlinter import cli
 
 SHIMS = Path(__file__).resolve().parents[2] / "shims"
 
 
 def test_the_modules_import_each_other_in_the_order_of_the_contract() -> None:
-    assert cli.lint_imports(config_filename=str(SHIMS / ".importlinter"), no_cache=True) == cli.EXIT_STATUS_SUCCESS
+    # In a process of its own, because the tool configures logging for the whole process.
+    script = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    result = subprocess.run([sys.executable, "-c", script, "--no-cache"], cwd=str(SHIMS), capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+    assert "2 kept, 0 broken" in result.stdout
 
 
 def test_every_module_has_its_layer_in_the_contract() -> None:
