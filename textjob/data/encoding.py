@@ -101,7 +101,7 @@ class Sample:
         decision = _decide_legacy(self.lines)
         if 2 * valid < foreign:
             return decision
-        # One of two lines, or two of three or four: a short line in another encoding can be valid UTF-8 by chance.
+        # One or two lines are weak evidence: a short line in another encoding can be valid UTF-8 by chance.
         return Decision("", (decision.encoding, "utf-8"), utf8.reason) if decision.encoding else utf8
 
     def _keep(self, lines: List[bytes]) -> None:
@@ -110,12 +110,15 @@ class Sample:
                 continue
             for piece in PIECES.findall(line) if len(line) > LONG_LINE else [line]:
                 if not piece.isascii():
-                    if self.foreign % self._stride == 0:
-                        self.lines.append(piece[:CUT])
-                    self.foreign += 1
-            if len(self.lines) >= 2 * LINES:
-                del self.lines[1::2]
-                self._stride *= 2
+                    self._keep_piece(piece[:CUT])
+
+    def _keep_piece(self, piece: bytes) -> None:
+        if self.foreign % self._stride == 0:
+            self.lines.append(piece)
+        self.foreign += 1
+        if len(self.lines) == 2 * LINES:
+            del self.lines[1::2]
+            self._stride *= 2
 
 
 def decide(chunks: Iterable[bytes]) -> Decision:

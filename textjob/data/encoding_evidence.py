@@ -23,11 +23,10 @@ from unicodedata import category
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "encoding_table.json.gz")
 CUT = 4096  # bytes; a line of this length may end within a character
 
-CJK = re.compile(
-    "[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7a3\ue000-\uf8ff\uf900-\ufaff\uff66-\uff9f"
-    "\U00020000-\U0003ffff]"
-)
-CHINESE_PUNCTUATION = re.compile("[\0-\x7f“”‘’…—·、。〈〉《》「」『』【】！（），．：；？～￥]*")
+# First and last ideographs, kana, Hangul and private-use characters.
+CJK = ("\u1100\u11ff", "\u3040\u30ff", "\u3130\u318f", "\u3400\u9fff", "\uac00\ud7a3", "\ue000\uf8ff",
+       "\uf900\ufaff", "\uff66\uff9f", "\U00020000\U0003ffff")
+CHINESE_PUNCTUATION = frozenset("“”‘’…—·、。〈〉《》「」『』【】！（），．：；？～￥")
 KANA = "".join(map(chr, range(0x3041, 0x30FB)))
 
 
@@ -119,7 +118,8 @@ def rank_cjk(lines: List[bytes]) -> List[Cjk]:
     ranks = []
     for encoding, (codec, _) in MULTI_BYTE.items():
         texts = [text for text in (decode(line, codec) for line in lines) if text is not None]
-        characters = Counter(CJK.findall("".join(texts)))
+        counts = Counter("".join(texts))
+        characters = {character: count for character, count in counts.items() if is_cjk(character)}
         if characters and len(texts) >= 0.9 * len(lines):
             known = [count for character, count in characters.items() if character in common.get(encoding, KANA)]
             ranks.append(Cjk(encoding, sum(known) / sum(characters.values()), len(known)))
@@ -134,9 +134,15 @@ def accept_cjk(ranks: List[Cjk]) -> bool:
             and best.share - other >= 0.2)
 
 
+def is_cjk(character: str) -> bool:
+    """Whether a character is an ideograph, a kana, a Hangul or a private-use character."""
+    return any(ends[0] <= character <= ends[1] for ends in CJK)
+
+
 def is_chinese_punctuation(lines: List[bytes]) -> bool:
     """Whether the only non-ASCII characters are Chinese punctuation in GB18030."""
-    return all(CHINESE_PUNCTUATION.fullmatch(decode(line, "gb18030") or "\ufffd") for line in lines)
+    characters = {character for line in lines for character in decode(line, "gb18030") or "\ufffd"}
+    return all(character < "\x80" or character in CHINESE_PUNCTUATION for character in characters)
 
 
 def find_words(lines: List[bytes]) -> bytes:
@@ -183,7 +189,7 @@ def is_short_and_cjk(words: bytes) -> bool:
     parts = words.split()
     alone = sum(not re.search(rb"[A-Za-z]", word) for word in parts)
     return sum(byte > 127 for byte in words) < 12 and 2 * alone >= len(parts) and any(
-        CJK.search(decode(words, codec) or "") for codec, _ in MULTI_BYTE.values())
+        any(map(is_cjk, decode(words, codec) or "")) for codec, _ in MULTI_BYTE.values())
 
 
 @lru_cache(maxsize=1)
