@@ -1,15 +1,21 @@
-"""The single inference entry: serves any exported text classifier on ModelArts, unchanged.
+"""The inference service: it serves any exported text classifier on ModelArts, without changes.
 
-The platform makes one instance of the service class and calls it from many threads. A request passes through this
-file from top to bottom: its form and its texts, what the model says, the answers. The last section, from the folder
-to the model, runs once, before the first request.
+The platform makes one instance of :class:`TextClassifierService` and calls it from many threads. The sections of this
+file stand in the order in which a request passes through: its items, their scores, the answers. The decision table and
+the loading of the model come last; they are used once, before the first request.
 
-An item is ``{"text": "..."}`` or a bare string (``{"input_x": [ids]}`` for a model of ids), its answer
-``{"predicted_label": "sport", "score": 0.98, "scores": [["sport", 0.98], ...]}`` or, for that item alone, ``{"error":
-{"code": ..., "message": ...}}``. ``top_k`` and ``threshold`` beside the items shorten ``scores``, ``meta`` comes back.
+An item is ``{"text": "..."}`` or a string (``{"input_x": [ids]}`` for a model of ids). Its answer is
+``{"predicted_label": "sport", "score": 0.98, "scores": [["sport", 0.98], ...]}`` or, if this item alone has an error,
+``{"error": {"code": ..., "message": ...}}``. ``top_k`` and ``threshold`` beside the items shorten ``scores``; ``meta``
+is returned with the answers.
 
-How a model is asked is found from the model alone, by the decision table below. Where a choice is open, a small file
-``service.json`` beside the model decides; the error names its key. Needs numpy and TensorFlow (1.15 to today's) alone.
+The decision table derives from the model which tensors are its inputs and outputs, and what its scores mean. Where a
+model leaves a choice open, the load fails with an error that names the key of ``service.json`` which decides;
+``service.json`` is an optional file beside the model.
+
+Needs numpy, TensorFlow (1.15 or later) and Python (3.6 or later) only. Other modules of the project use these names:
+    FEEDS, LoadError, Model, PROBES, choose, classify, decide_scores, describe, feeds_of, open_function, open_session,
+    parse_object, read_file, read_plan; and textjob.check reads the log lines of a load.
 """
 import collections
 import hashlib
@@ -26,37 +32,36 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 try:
     from model_service.tfserving_model_service import TfServingBaseService
-except ImportError:  # off the platform
+except ImportError:  # not on the platform
     class TfServingBaseService:  # type: ignore[no-redef]
-        """What the platform's base class does with a request."""
+        """The life cycle of a request in the platform's base class."""
 
         def inference(self: Any, data: Any) -> Any:
             return self._postprocess(self._inference(self._preprocess(data)))
 
-logging.basicConfig(level=logging.INFO)  # the platform's images show warnings only
 log = logging.getLogger("customize_service")
 
 TOP_K = 5
-MAX_TEXT = 1 << 20          # characters of a text; the rest is cut here, long before a model's own cap matters
-MAX_REQUEST = 12 * 2 ** 20  # bytes of a request's texts, after that cut; the platform's own limit is 12 MB
-MAX_ITEMS = 100000          # texts of a request: twelve million empty lines are 12 MB too
-BATCH = 128                 # texts in one call of the model: bounds its memory, whatever the size of a request
-TOLERANCE = 1e-4            # engines agree to 1e-6; a table or a kernel that is wrong is off by far more
+MAX_TEXT = 1 << 20          # characters per text; the rest is cut off, long before the length cap of a model applies
+MAX_REQUEST = 12 * 2 ** 20  # bytes of all texts of a request, after that cut; the platform's own limit is 12 MB
+MAX_ITEMS = 100000          # items per request, because twelve million empty lines are no more than 12 MB
+BATCH = 128                 # items per call of the model; limits the memory, whatever the size of the request
+TOLERANCE = 1e-4            # engines agree to 1e-6; an error in a lookup table or a kernel is far larger
 
-FORMS = (  # of a request, first match wins: where its items stand, where their answers go
+FORMS = (  # of a request, first match wins: the path of its items, the path of their answers
     (("data", "req_data"), ("data", "resp_data")),
     (("req_data",), ("resp_data",)),
     (("instances",), ("predictions",)),
-    (("text",), ("resp_data",)),  # a text by itself, not in a list, gets its bare answer
-)                                 # then uploaded text files under any name, a line a text: resp_data
+    (("text",), ("resp_data",)),  # a single text, not in a list, gets its answer without a wrapper
+)                                 # the last form: uploaded text files under any key, one text per line, to resp_data
 
 
 class LoadError(Exception):
-    """The model cannot be served; the message names cause and remedy."""
+    """The model cannot be served; the message names the cause and the remedy."""
 
 
-class Refusal(Exception):
-    """A request, or one item of it, that cannot be answered."""
+class RequestError(Exception):
+    """A request, or one item of it, cannot be answered; ``answer`` is returned instead."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -67,117 +72,117 @@ class TextClassifierService(TfServingBaseService):  # type: ignore[misc]
     """Answers requests with the model in the folder ``model_path``."""
 
     def __init__(self, model_name: str, model_path: str) -> None:
+        # The platform's images show warnings only. No effect in a process that has configured its own logging.
+        logging.basicConfig(level=logging.INFO)
         folder = model_path if os.path.isdir(model_path) else os.path.dirname(model_path)
         check_files(folder)
-        options, ask = read(folder, "service.json", an_object, {}), None
-        for key, value in options.items():
-            if not isinstance(value, KEYS.get(key, ())):
-                raise LoadError("service.json: %r: %r is not one of its keys, or of the wrong kind; they are %s" % (
-                    key, value, ", ".join("%s (%s)" % (k, v.__name__) for k, v in sorted(KEYS.items()))))
+        options, tf_serving = read_file(folder, "service.json", parse_object, {}), None
+        check_options(options)
         if options.get("backend") == "tfserving":
-            # Only for this backend: the base class's constructor connects to TensorFlow Serving.
+            # Only for this backend, because the constructor of the base class connects to TensorFlow Serving.
             super().__init__(model_name, model_path)
-            ask = super()._inference
+            tf_serving = super()._inference
         self.model_name, self.model_path = model_name, model_path
-        self.model = load(folder, options, ask)
+        self.model = load(folder, options, tf_serving)
 
     def _preprocess(self, data: Any) -> "Request":
         try:
             return read_request(data, self.model.plan)
-        except Refusal as refusal:
-            return Request((), echoed_meta(data), [refusal], TOP_K, 0.0)
+        except RequestError as error:
+            return Request((), echoed_meta(data), [error], TOP_K, 0.0)
 
     def _inference(self, request: "Request") -> Any:
         return request, classify(self.model, request.items)
 
-    def _postprocess(self, outcome: Any) -> Dict[str, Any]:
-        request, rows = outcome
-        answers = [answer(row, self.model.labels, request) for row in rows]
-        reply = answers if request.reply else answers[0]  # type: Any
-        for key in reversed(request.reply):
-            reply = {key: reply}
-        return dict(reply, **request.meta)
+    def _postprocess(self, request_and_rows: Any) -> Dict[str, Any]:
+        request, rows = request_and_rows
+        answers = [answer(row, self.model.labels, request.top_k, request.threshold) for row in rows]
+        response = answers if request.wrapper else answers[0]  # type: Any
+        for key in reversed(request.wrapper):
+            response = {key: response}
+        return dict(response, **request.meta)
 
 
 # --- from the request to its items ------------------------------------------------------------------------------
 
-Request = collections.namedtuple("Request", "reply meta items top_k threshold")
+Request = collections.namedtuple("Request", "wrapper meta items top_k threshold")
 
 
 def read_request(data: Any, plan: "Plan") -> Request:
-    """What a request asks; ``items`` are model inputs, with a :class:`Refusal` where an item is none."""
+    """The parts of a request; each of its ``items`` is an input of the model or a :class:`RequestError`."""
     if not isinstance(data, dict):
-        raise Refusal("bad_request", 'expected a JSON object such as {"text": "..."}')
-    items, beside, reply = find_items(data)
-    options = dict(data, **beside)
-    top_k = number("top_k", options.get("top_k", TOP_K), 1, 1e9)
-    threshold = number("threshold", options.get("threshold", 0.0), 0.0, 1.0)
+        raise RequestError("bad_request", f'the request is {type(data).__name__}, expected an object as {{"text": ""}}')
+    items, holder, wrapper = find_items(data)
+    options = dict(data, **holder)
+    top_k = read_number("top_k", options.get("top_k", TOP_K), 1, 1e9)
+    threshold = read_number("threshold", options.get("threshold", 0.0), 0.0, 1.0)
     if top_k != int(top_k):
-        raise Refusal("bad_request", "top_k must be a whole number")
+        raise RequestError("bad_request", f"top_k is {top_k:g}, expected a whole number")
     if "meta" in data and not echoed_meta(data):
-        raise Refusal("bad_request", "meta must be plain JSON, without NaN, infinities and lone surrogates")
+        raise RequestError("bad_request", "meta must be JSON without NaN, infinities, lone surrogates and deep nesting")
     if len(items) > MAX_ITEMS:
-        raise Refusal("too_large", "a request may hold %d texts, not %d" % (MAX_ITEMS, len(items)))
+        raise RequestError("too_large", f"the request has {len(items)} items, expected at most {MAX_ITEMS}; divide it")
     inputs = [read_item(item, plan) for item in items]
-    if sum(len(item) for item in inputs if not isinstance(item, Refusal)) > MAX_REQUEST:
-        raise Refusal("too_large", "the texts of a request may have %d bytes together" % MAX_REQUEST)
-    return Request(reply, echoed_meta(data), inputs, int(top_k), threshold)
+    size = sum(len(item) for item in inputs if not isinstance(item, RequestError))
+    if size > MAX_REQUEST:
+        raise RequestError("too_large", f"the request has {size} bytes, expected at most {MAX_REQUEST}; divide it")
+    return Request(wrapper, echoed_meta(data), inputs, int(top_k), threshold)
 
 
 def find_items(data: Dict[str, Any]) -> Tuple[List[Any], Dict[str, Any], Tuple[str, ...]]:
-    """The items of a request, the object that they stand in, and where their answers go (``()``: bare)."""
+    """The items of a request, the object that contains them, and the wrapper of the answers (``()``: no wrapper)."""
     uploads = [file for field in data.values() if is_upload(field) for file in field.values()]
-    for (*outer, key), reply in FORMS:
+    for (*outer, key), wrapper in FORMS:
         holder = data.get(outer[0]) if outer else data
         if not isinstance(holder, dict) or key not in holder or is_upload(holder[key]):
             continue
-        items, alone = holder[key], key == "text"
+        items, may_be_single = holder[key], key == "text"
         if isinstance(items, list):
-            return items, holder, reply
-        if alone and isinstance(items, str):
+            return items, holder, wrapper
+        if may_be_single and isinstance(items, str):
             return [items], holder, ()
-        if alone and uploads:
+        if may_be_single and uploads:
             break
-        if items is None:
-            raise Refusal("missing_text", "%s is null" % key)
-        raise Refusal("wrong_type", "%s must be %sa list, not %s" % (
-            key, "a string or " if alone else "", type(items).__name__))
+        code, kind = ("missing_text", "null") if items is None else ("wrong_type", type(items).__name__)
+        raise RequestError(code, f"{key} is {kind}, expected a list of items{' or a string' if may_be_single else ''}")
     if uploads:
         return [line for file in uploads for line in read_lines(file)], {}, ("resp_data",)
-    raise Refusal("bad_request", "no text found: expected one of the keys data.req_data, req_data, instances, text, "
-                                 "or an uploaded text file; found %s" % (", ".join(sorted(map(repr, data))) or "none"))
+    keys = ", ".join(sorted(map(repr, data))) or "no keys"
+    raise RequestError("bad_request", f"the request has no text; it has {keys[:500]}, expected one of the keys "
+                                      "data.req_data, req_data, instances, text, or an uploaded text file")
 
 
 def is_upload(field: Any) -> bool:
-    """A form's file field, as the platform passes it: ``{file name: readable}``."""
+    """Whether a field holds uploaded files, which the platform passes as ``{file name: readable}``."""
     return isinstance(field, dict) and bool(field) and all(hasattr(file, "read") for file in field.values())
 
 
 def read_lines(file: Any) -> List[str]:
+    """The texts of an uploaded file, one per line."""
     content = file.read()
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             lines = content.decode(encoding).split("\n")
         except UnicodeDecodeError:
             continue
-        lines = lines if lines[-1] else lines[:-1]  # the last newline adds no text
+        lines = lines if lines[-1] else lines[:-1]  # a newline at the end of the file begins no further text
         return [line[:-1] if line.endswith("\r") else line for line in lines]
-    raise Refusal("bad_request", "the uploaded file is neither UTF-8 nor GB18030 text")
+    raise RequestError("bad_request", "the uploaded file is neither UTF-8 nor GB18030; save it as UTF-8 text")
 
 
-def number(name: str, value: Any, least: float, greatest: float) -> float:
-    """A number, also as text: forms send nothing else."""
+def read_number(name: str, value: Any, least: float, greatest: float) -> float:
+    """A number of the request, which may be a string, because the fields of a form are strings."""
     try:
-        found = float("nan") if isinstance(value, bool) else float(value)
+        number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
-        found = float("nan")
-    if not least <= found <= greatest:
-        raise Refusal("bad_request", "%s must be a number from %g to %g" % (name, least, greatest))
-    return found
+        number = float("nan")
+    if not least <= number <= greatest:
+        raise RequestError("bad_request", f"{name} must be a number from {least:g} to {greatest:g}")
+    return number
 
 
 def echoed_meta(data: Any) -> Dict[str, Any]:
-    """``{"meta": ...}`` where the request has one that JSON can carry back, else nothing."""
+    """``{"meta": ...}`` if the request has a ``meta`` that can be returned as JSON, else ``{}``."""
     try:
         json.dumps(data["meta"], allow_nan=False, ensure_ascii=False).encode("utf-8")
         return {"meta": data["meta"]}
@@ -186,61 +191,69 @@ def echoed_meta(data: Any) -> Dict[str, Any]:
 
 
 def read_item(item: Any, plan: "Plan") -> Any:
-    """A model's input from an item: UTF-8 bytes, or a list of ids; a :class:`Refusal` where it is none."""
+    """The model's input for an item: UTF-8 bytes or a list of ids; a :class:`RequestError` if the item has none."""
     fields = item if isinstance(item, dict) else {"text": item}
-    if plan.takes_ids:
-        ids, limit = fields.get(plan.input, fields.get("input_x")), np.iinfo(plan.dtype)
-        if ids is None:
-            return Refusal("wrong_type" if "text" in fields else "missing_text", "this model takes ids, not text: an "
-                           'item is {"input_x": [1, 2, ...]}')
-        if not isinstance(ids, list) or not all(type(i) is int and limit.min <= i <= limit.max for i in ids):
-            return Refusal("wrong_type", "input_x must be a list of %s numbers" % plan.dtype.name)
-        if plan.length not in (None, len(ids)):
-            return Refusal("wrong_type", "input_x must hold %d ids, not %d" % (plan.length, len(ids)))
-        return ids
+    return read_ids(fields, plan) if plan.takes_ids else read_text(fields)
+
+
+def read_text(fields: Dict[str, Any]) -> Any:
     text = fields.get("text")
     if text is None:
-        return Refusal("missing_text", 'an item is {"text": "..."} or a string; this one has no text')
+        return RequestError("missing_text", 'the item has no text; send {"text": "..."} or a string')
     if not isinstance(text, str):
-        return Refusal("wrong_type", "text must be a string, not %s" % type(text).__name__)
+        return RequestError("wrong_type", f"the text is of the type {type(text).__name__}, expected a string")
     try:
         return text[:MAX_TEXT].encode("utf-8")
     except UnicodeEncodeError:  # lone surrogates: pairs are joined, the others become U+FFFD
         return text[:MAX_TEXT].encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
 
 
-# --- from the items to scores -----------------------------------------------------------------------------------
+def read_ids(fields: Dict[str, Any], plan: "Plan") -> Any:
+    ids, limits = fields.get(plan.input, fields.get("input_x")), np.iinfo(plan.dtype)
+    if ids is None:
+        return RequestError("wrong_type" if "text" in fields else "missing_text", "the item has no ids, but this model "
+                            'takes ids, not text; send {"input_x": [1, 2, ...]}')
+    if not isinstance(ids, list) or not all(type(i) is int and limits.min <= i <= limits.max for i in ids):
+        return RequestError("wrong_type", f"input_x must be a list of {plan.dtype.name} numbers")
+    if plan.length not in (None, len(ids)):
+        return RequestError("wrong_type", f"input_x has {len(ids)} ids, expected {plan.length} ids")
+    return ids
+
+
+# --- from the items to the scores and the answers ---------------------------------------------------------------
 
 def classify(model: "Model", items: Sequence[Any]) -> List[Any]:
-    """For each item its scores (float array), its label (where the model gives no scores), or a :class:`Refusal`."""
+    """One row per item: its scores (float array), or its label if the model gives labels only, or its error."""
     rows = list(items)
-    good = sorted((i for i, item in enumerate(items) if not isinstance(item, Refusal)), key=lambda i: len(items[i]))
-    # Alike in length, so that little is padded; ids are not padded at all.
-    for _, alike in itertools.groupby(good, key=lambda i: len(items[i]) if model.plan.takes_ids else 0):
-        group = list(alike)
+    # Items of similar length share a batch, so that little is padded; ids are not padded, so their lengths are equal.
+    good = [i for i, item in enumerate(items) if not isinstance(item, RequestError)]
+    good.sort(key=lambda i: len(items[i]))
+    for _, same_length in itertools.groupby(good, key=lambda i: len(items[i]) if model.plan.takes_ids else 0):
+        group = list(same_length)
         for first in range(0, len(group), BATCH):
             batch = group[first:first + BATCH]
-            for i, row in zip(batch, scored(model, [items[i] for i in batch])):
+            for i, row in zip(batch, predict(model, [items[i] for i in batch])):
                 rows[i] = row
     return rows
 
 
-def scored(model: "Model", inputs: List[Any]) -> List[Any]:
+def predict(model: "Model", inputs: List[Any]) -> List[Any]:
+    """The rows of one batch. If the batch fails, each item is tried alone, so that only the failing ones get errors."""
     try:
         rows = scores_of(model.plan, model.run(feeds_of(model.plan, inputs)))
         if len(rows) != len(inputs):
-            raise ValueError("the model gave %d rows for %d texts" % (len(rows), len(inputs)))
-    except Exception:  # whatever an engine may raise: the process must live, and the others be answered
+            raise ValueError(f"the model gave {len(rows)} rows for {len(inputs)} items")
+    except Exception:  # an engine may raise any error; the process must go on and answer the other items
         if len(inputs) > 1:
-            return [row for item in inputs for row in scored(model, [item])]
+            return [row for item in inputs for row in predict(model, [item])]
         log.exception("the model failed on an item")
-        return [Refusal("model_error", "the model failed on this item")]
+        return [RequestError("model_error", "the model failed on this item; the log of the service has the cause")]
     return [row if isinstance(row, str) or np.isfinite(row).all() else
-            Refusal("model_error", "the model's scores for this item are not finite") for row in rows]
+            RequestError("model_error", "the model's scores for this item are not finite numbers") for row in rows]
 
 
 def scores_of(plan: "Plan", outputs: Dict[str, Any]) -> Any:
-    """Probabilities ``[batch, classes]`` by the rule that was chosen at load; of a label-only output its labels."""
+    """Probabilities ``[batch, classes]`` by the rule that was chosen at load; labels if the model gives labels only."""
     if plan.rule == "labels":
         return [label.decode("utf-8", "replace") if isinstance(label, bytes) else label
                 for label in np.reshape(outputs[plan.output], -1).tolist()]
@@ -254,38 +267,39 @@ def scores_of(plan: "Plan", outputs: Dict[str, Any]) -> Any:
     return np.concatenate([1.0 - x, x], axis=1) if x.shape[1] == 1 else x
 
 
-def answer(row: Any, labels: List[str], request: Any) -> Dict[str, Any]:
-    """The JSON answer for an item's scores, or for its label."""
-    if isinstance(row, Refusal):
+def answer(row: Any, labels: List[str], top_k: int = TOP_K, threshold: float = 0.0) -> Dict[str, Any]:
+    """The JSON answer to an item."""
+    if isinstance(row, RequestError):
         return row.answer
     if isinstance(row, (str, int)):
         return {"predicted_label": labels[int(row)] if row in range(len(labels)) else str(row)}
     best_first = np.argsort(-row, kind="mergesort").tolist()  # stable: equal scores in the order of the labels
     return {"predicted_label": labels[best_first[0]], "score": float(row[best_first[0]]),
-            "scores": [[labels[i], float(row[i])] for i in best_first[:request.top_k] if row[i] >= request.threshold]}
+            "scores": [[labels[i], float(row[i])] for i in best_first[:top_k] if row[i] >= threshold]}
 
 
-# --- how a model is used: the decision table, as in docs/serving-any-model.md ------------------------------------
+# --- the decision table, as in docs/serving-any-model.md --------------------------------------------------------
 
+# The keys of service.json.
 KEYS = {"tags": list, "signature": str, "input": str, "feeds": dict, "output": str, "scores": str, "backend": str}
-# What may be the input, the scores, the labels: kind and shape as described() writes them.
-INPUTS = r"string\[-?\d+(, -?1)?\]|int\[-?\d+(, -?\d+)?\]|(string|int)\[\?\]"  # texts (a column at most), or ids
+# The tensors that can be the input, the scores, the labels: dtype and shape as describe() writes them.
+INPUTS = r"string\[-?\d+(, -?1)?\]|int\[-?\d+(, -?\d+)?\]|(string|int)\[\?\]"  # texts (at most one column), or ids
 SCORES = r"float\[-?\d+(, -?\d+)?\]|float\[\?\]"
-LABELS = r"(string|int)\[(-?\d+(, -?1)?|\?)\]"  # where there are no scores
-FEEDS = (  # what a further scalar gets while serving: where its alias holds this and it is of this kind
+LABELS = r"(string|int)\[(-?\d+(, -?1)?|\?)\]"  # used if the model has no scores
+FEEDS = (  # the value of a further scalar input, first match wins: part of its alias, its dtype, the value
     ("keep", "float", 1.0),  # the probability of keeping a unit
-    ("drop", "float", 0.0),  # the share of units to drop: 1.0 would ruin every answer silently
+    ("drop", "float", 0.0),  # the share of units to drop; 1.0 would make every answer wrong without an error
     ("rate", "float", 0.0),
     ("training", "bool", False),
 )
-Seen = collections.namedtuple("Seen", "alias op columns least greatest off")  # off: how far the rows' sums are from 1
-RULES = (  # what the scores are, first match wins; of logits a softmax, of one column of them a sigmoid, is made
-    ("made by Softmax", lambda seen: seen.op == "Softmax" and seen.columns > 1, "probabilities"),
-    ("one column made by Sigmoid", lambda seen: seen.op == "Sigmoid" and seen.columns == 1, "probabilities"),
-    ("rows that sum to 1", lambda seen: seen.columns > 1 and seen.least >= 0 and seen.off < 1e-3, "probabilities"),
-    ("an alias with logit", lambda seen: "logit" in seen.alias.lower(), "logits"),
-    ("values outside [0, 1]", lambda seen: seen.least < 0 or seen.greatest > 1, "logits"),
-    ("one column in [0, 1]", lambda seen: seen.columns == 1 and seen.least >= 0, "probabilities"),
+Scores = collections.namedtuple("Scores", "alias op columns minimum maximum sum_error")  # sum_error: |row sum - 1|
+RULES = (  # the meaning of the scores, first match wins; logits go through a softmax, one column through a sigmoid
+    ("made by Softmax", lambda s: s.op == "Softmax" and s.columns > 1, "probabilities"),
+    ("one column made by Sigmoid", lambda s: s.op == "Sigmoid" and s.columns == 1, "probabilities"),
+    ("rows that sum to 1", lambda s: s.columns > 1 and s.minimum >= 0 and s.sum_error < 1e-3, "probabilities"),
+    ("an alias that contains logit", lambda s: "logit" in s.alias.lower(), "logits"),
+    ("values outside [0, 1]", lambda s: s.minimum < 0 or s.maximum > 1, "logits"),
+    ("one column in [0, 1]", lambda s: s.columns == 1 and s.minimum >= 0, "probabilities"),
 )
 
 
@@ -297,118 +311,127 @@ PROBES = [b"a", b"good", b"\xe5\xa5\xbd\xe7\x9a\x84", b"one two three", b"it is 
 
 
 def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
-    """The model, by a Session where that loads it, else by ``tf.saved_model.load``; or as TensorFlow Serving has it."""
-    graphs = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in read(
+    """The model in a Session, or by ``tf.saved_model.load`` if no Session can run it, or behind TensorFlow Serving."""
+    graphs = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in read_file(
         folder, "saved_model.pb", saved_model_pb2.SavedModel.FromString).meta_graphs}
     tags = choose("tags", "a tag set", options, ("serve",), sorted(graphs), graphs)
     plan = read_plan(tags, graphs[tags], options)
-    if tf_serving:  # loads by itself and may not be up yet, so nothing is asked of it here
-        return Model(*judge(plan, graphs[tags], options, folder, None), lambda feeds: tf_serving(
+    if tf_serving:  # it loads the model by itself and may not be ready yet, so the model is not run here
+        return Model(*decide_scores(plan, graphs[tags], options, folder, None), lambda feeds: tf_serving(
             {alias: value.tolist() for alias, value in feeds.items()}))
-    golden = read(folder, "model_card.json", golden_items, [])
+    golden = read_file(folder, "model_card.json", parse_golden, [])
     probes = [read_item(item, plan) for item in golden] or (
         [[i] * int(plan.length or 1) for i in (0, 1)] if plan.takes_ids else PROBES)
     for probe in probes:
-        if isinstance(probe, Refusal):
-            raise LoadError("model_card.json: a golden item is no input of this model: %s" % probe)
-    faults = []
-    for way, opened in (("a Session", open_session), ("tf.saved_model.load", open_function)):
+        if isinstance(probe, RequestError):
+            raise LoadError(f"model_card.json: a golden text does not fit this model: {probe}. Export it again")
+    failures = []
+    for loader, open_model in (("a Session", open_session), ("tf.saved_model.load", open_function)):
         try:
-            run = opened(folder, plan, graphs[tags])
-            seen = np.asarray(run(feeds_of(plan, probes))[plan.output], None if plan.rule == "labels" else np.float64)
-            if len(seen) != len(probes):
-                raise ValueError("%d rows for %d texts" % (len(seen), len(probes)))
-        except Exception as error:  # engines raise errors of every kind; the other loader may do
-            faults.append("%s: %s" % (way, " ".join(str(error).split())[:300]))
+            run = open_model(folder, plan, graphs[tags])
+            rows = np.asarray(run(feeds_of(plan, probes))[plan.output], None if plan.rule == "labels" else np.float64)
+            if len(rows) != len(probes):
+                raise ValueError(f"the output {plan.output!r} has {len(rows)} rows for {len(probes)} texts")
+        except Exception as error:  # an engine may raise any error; the other loader may succeed
+            failures.append(f"{loader}: {' '.join(str(error).split())[:300]}")
             continue
-        model = Model(*judge(plan, graphs[tags], options, folder, seen), run)
+        model = Model(*decide_scores(plan, graphs[tags], options, folder, rows), run)
         replay(model, golden, probes)
-        log.info("%s: loaded by %s as %s", folder, way, model.plan)
+        log.info("%s: loaded by %s as %s", folder, loader, model.plan)
         return model
-    raise LoadError("TensorFlow %s cannot load %s. %s" % (tf.__version__, folder, "; ".join(faults)))
+    raise LoadError(f"TensorFlow {tf.__version__} cannot load {folder}. {'; '.join(failures)}. infer.py check names "
+                    "the engines that can load it")
 
 
 def check_files(folder: str) -> None:
-    """Every file that ``manifest.json`` lists is there and as it was; further ones are reported."""
-    listed = read(folder, "manifest.json", hashes_and_sizes, {})
+    """Compare every file with its entry in ``manifest.json``; files that it does not list are logged."""
+    listed = read_file(folder, "manifest.json", parse_manifest, {})
     for path, expected in sorted(listed.items()):
-        digest, size = hashlib.sha256(), 0
+        digest = hashlib.sha256()
         try:
             with open(os.path.join(folder, path), "rb") as file:
                 for block in iter(lambda: file.read(1 << 20), b""):
                     digest.update(block)
-                    size += len(block)
-        except (OSError, ValueError) as error:  # ValueError: a path that none can be
-            raise LoadError("%s, listed in manifest.json, cannot be read: %s. Upload the package again" % (path, error))
+                size = file.tell()
+        except (OSError, ValueError) as error:  # ValueError: the path is not a possible one
+            raise LoadError(f"{path}, listed in manifest.json, cannot be read: {error}. Upload the package again")
         if (digest.hexdigest(), size) != expected:
-            raise LoadError("%s was cut or changed: %d bytes, manifest.json lists %s. Upload the package again" % (
-                path, size, expected[1]))
-    found = {os.path.relpath(os.path.join(top, name), folder).replace(os.sep, "/")
-             for top, _, names in os.walk(folder) for name in names if "__pycache__" not in top}
-    if listed and found - set(listed) - {"manifest.json"}:
-        log.warning("not listed in manifest.json: %s", ", ".join(sorted(found - set(listed) - {"manifest.json"})))
+            raise LoadError(f"{path} was cut or changed: {size} bytes with SHA-256 {digest.hexdigest()}, expected "
+                            f"{expected[1]} bytes with {expected[0]} by manifest.json. Upload the package again")
+    present = {os.path.relpath(os.path.join(top, name), folder).replace(os.sep, "/")
+               for top, _, names in os.walk(folder) for name in names if "__pycache__" not in top}
+    unlisted = present - set(listed) - {"manifest.json"}
+    if listed and unlisted:
+        log.warning("not listed in manifest.json: %s", ", ".join(sorted(unlisted)))
 
 
-def read(folder: str, name: str, parse: Callable[[bytes], Any], *default: Any) -> Any:
-    """What ``parse`` makes of a file's bytes; the default, where there is one and no such file."""
+def check_options(options: Dict[str, Any]) -> None:
+    for key, value in options.items():
+        if not isinstance(value, KEYS.get(key, ())):
+            known = ", ".join(f"{name} ({kind.__name__})" for name, kind in sorted(KEYS.items()))
+            raise LoadError(f"service.json: {key!r}: {value!r} has an unknown key or a wrong type. Use {known}")
+
+
+def read_file(folder: str, name: str, parse: Callable[[bytes], Any], *default: Any) -> Any:
+    """The parsed content of a file; the default, if one is given and the file does not exist."""
     path = os.path.join(folder, name)
     if default and not os.path.exists(path):
         return default[0]
     try:
         with open(path, "rb") as file:
             return parse(file.read())
-    except Exception as error:  # of json, of protobuf (whose error class moves from release to release), of the disk
-        raise LoadError("%s cannot be read: %s" % (path, error))
+    except Exception as error:  # of json, of protobuf (whose error class differs between releases), of the disk
+        raise LoadError(f"{path} cannot be read: {error}. Correct it or upload the package again")
 
 
-def an_object(content: bytes) -> Dict[str, Any]:
-    found = json.loads(content.decode("utf-8"))
-    if not isinstance(found, dict):
-        raise ValueError("it must hold a JSON object")
-    return found
+def parse_object(content: bytes) -> Dict[str, Any]:
+    value = json.loads(content.decode("utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"it contains a {type(value).__name__}, expected a JSON object")
+    return value
 
 
-def hashes_and_sizes(content: bytes) -> Dict[str, Tuple[Any, Any]]:
-    """The files of a manifest."""
-    found = {entry["path"]: (entry["sha256"], entry["size"]) for entry in an_object(content)["files"]}
-    "".join(found).encode("utf-8")  # raises where a path is none
-    return found
+def parse_manifest(content: bytes) -> Dict[str, Tuple[str, int]]:
+    """Path to SHA-256 and size."""
+    files = {entry["path"]: (str(entry["sha256"]), entry["size"]) for entry in parse_object(content)["files"]}
+    "".join(files).encode("utf-8")  # raises if a path is not a string or not valid Unicode
+    return files
 
 
-def golden_items(content: bytes) -> List[Dict[str, Any]]:
-    """The golden texts of a model card, each with its answer."""
-    found = list(an_object(content).get("golden", []))
-    for item in found:
+def parse_golden(content: bytes) -> List[Dict[str, Any]]:
+    """The golden texts of a model card, each with its label and, usually, its probabilities."""
+    items = list(parse_object(content).get("golden", []))
+    for item in items:
         if not isinstance(item, dict) or "label" not in item:
-            raise ValueError("golden: %.80r has no label" % (item,))
-        np.array(item.get("probabilities", []), np.float64)  # raises where they are none
-    return found
+            raise ValueError(f"golden: {item!r:.80} has no label")
+        np.array(item.get("probabilities", []), np.float64)  # raises if they are not numbers
+    return items
 
 
-def choose(key: str, expected: str, options: Dict[str, Any], preferred: Any, fitting: List[Any], there: Any) -> Any:
-    """One of the names that fit: what service.json says under ``key``, else the preferred, else the only one."""
-    asked = options.get(key, preferred)
+def choose(key: str, noun: str, options: Dict[str, Any], preferred: Any, fitting: List[Any], present: Any) -> Any:
+    """The name in ``service.json`` under ``key``, else the preferred one, else the only one; it must be fitting."""
+    name = options.get(key, preferred)
     if key == "tags":
-        asked = tuple(sorted(map(str, asked)))
-    if asked in fitting:
-        return asked
+        name = tuple(sorted(map(str, name)))
+    if name in fitting:
+        return name
     if key not in options and len(fitting) == 1:
         return fitting[0]
-    found = [("%s %s" % (name, described(info))).strip() for name, info in sorted(there.items())]
-    raise LoadError("expected %s, %r or the only one; found %s. Name the one to use under %r in service.json" % (
-        expected, asked, ", ".join(found) or "none", key))
+    listing = ", ".join(f"{each} {describe(info)}".strip() for each, info in sorted(present.items())) or "none"
+    remedy = f"Name one that fits under {key!r} in service.json" if fitting else "Convert the model with infer.py adopt"
+    raise LoadError(f"expected {noun}, {name!r} or the only one; the model has {listing}. {remedy}")
 
 
 def read_plan(tags: Tuple[str, ...], meta_graph: Any, options: Dict[str, Any]) -> Plan:
-    """How to ask the model, from its signature alone."""
-    signatures = {key: found for key, found in meta_graph.signature_def.items() if not key.startswith("__")}
+    """The inputs and outputs to use, from the signature alone; the rule of the scores is decided later."""
+    signatures = {key: value for key, value in meta_graph.signature_def.items() if not key.startswith("__")}
     key = choose("signature", "a signature", options, "serving_default", sorted(signatures), signatures)
     inputs, outputs = signatures[key].inputs, signatures[key].outputs
     name = choose("input", "an input of texts (string [batch] or [batch, 1]) or ids (int [batch] or [batch, n])",
-                  options, "input_x", fitting(inputs, INPUTS), inputs)
-    scores = fitting(outputs, SCORES)
+                  options, "input_x", matching(inputs, INPUTS), inputs)
+    scores = matching(outputs, SCORES)
     output = choose("output", "an output of scores (float [batch] or [batch, classes]) or labels (string or int)",
-                    options, "output" if scores else "label", scores or fitting(outputs, LABELS), outputs)
+                    options, "output" if scores else "label", scores or matching(outputs, LABELS), outputs)
     dtype, sizes = tf.as_dtype(inputs[name].dtype), [d.size for d in inputs[name].tensor_shape.dim]
     length = 1 if len(sizes) == 1 else sizes[1] if sizes and sizes[1] > 0 else None
     feeds = {alias: feed(alias, info, options, signatures[key]) for alias, info in inputs.items() if alias != name}
@@ -416,41 +439,42 @@ def read_plan(tags: Tuple[str, ...], meta_graph: Any, options: Dict[str, Any]) -
                 length, feeds, output, None if output in scores else "labels")
 
 
-def described(info: Any) -> str:
-    """``string[-1, 1]``: a tensor's kind and shape, -1 for any size, ? for any rank; "" for what is no tensor."""
+def describe(info: Any) -> str:
+    """The dtype and shape of a tensor, as in ``string[-1, 1]`` (-1: any size, ?: any rank); "" for another object."""
     if not hasattr(info, "tensor_shape"):
         return ""
     shape = info.tensor_shape
     try:
         dtype = tf.as_dtype(info.dtype)
         kind = "float" if dtype.is_floating else "int" if dtype.is_integer else dtype.name
-    except TypeError:  # of a later TensorFlow; 0: ragged, and whatever else is no single tensor
-        kind = "type %d" % info.dtype
-    return "%s[%s]" % (kind, "?" if shape.unknown_rank else ", ".join(str(d.size) for d in shape.dim))
+    except TypeError:  # a dtype of a later TensorFlow; 0 for a ragged tensor and other composite ones
+        kind = f"type {info.dtype}"
+    return f"{kind}[{'?' if shape.unknown_rank else ', '.join(str(d.size) for d in shape.dim)}]"
 
 
-def fitting(infos: Any, pattern: str) -> List[str]:
-    return sorted(alias for alias, info in infos.items() if info.name and re.fullmatch(pattern, described(info)))
+def matching(infos: Any, pattern: str) -> List[str]:
+    """The aliases of the tensors whose description matches."""
+    return sorted(alias for alias, info in infos.items() if info.name and re.fullmatch(pattern, describe(info)))
 
 
 def feed(alias: str, info: Any, options: Dict[str, Any], signature: Any) -> Any:
-    """What a further input gets: what service.json says, else a scalar by the table FEEDS, else the model's default."""
-    defaults, why = getattr(signature, "defaults", {}), ""  # a field that TensorFlow 1.15 and 2.1 do not know
+    """The value of a further input: from service.json, else by the table FEEDS, else the signature's own default."""
+    defaults, reason = getattr(signature, "defaults", {}), ""  # TensorFlow 1.15 and 2.1 do not have this field
     try:
         if alias in options.get("feeds", {}):
             return np.array(options["feeds"][alias]).astype(tf.as_dtype(info.dtype).as_numpy_dtype)
-        for part, wanted, value in FEEDS:
-            if part in alias.lower() and described(info) in (wanted + "[]", wanted + "[?]"):
+        for part, kind, value in FEEDS:
+            if part in alias.lower() and describe(info) in (f"{kind}[]", f"{kind}[?]"):
                 return np.array(value, tf.as_dtype(info.dtype).as_numpy_dtype)
         if alias in defaults:
             shape = [d.size for d in defaults[alias].tensor_shape.dim]
             if np.prod(shape, dtype=np.float64) <= MAX_TEXT:
                 return tf.make_ndarray(defaults[alias])
-            why = " (its default has the shape %s)" % shape
+            reason = f" (its default is too large: {shape})"
     except (TypeError, ValueError) as error:
-        why = " (%s)" % error
-    raise LoadError("the model also wants %r, %s%s: say what it gets in service.json, as in %s" % (
-        alias, described(info), why, json.dumps({"feeds": {alias: 0}})))
+        reason = f" ({error})"
+    raise LoadError(f"the further input {alias!r}, {describe(info)}, has no known value{reason}. Write its value in "
+                    f"service.json, for example {json.dumps({'feeds': {alias: 0}})}")
 
 
 def feeds_of(plan: Plan, inputs: List[Any]) -> Dict[str, Any]:
@@ -469,33 +493,34 @@ def open_session(folder: str, plan: Plan, meta_graph: Any) -> Callable[[Dict[str
 
 
 def open_function(folder: str, plan: Plan, _: Any) -> Callable[[Dict[str, Any]], Dict[str, Any]]:
-    model = tf.saved_model.load(folder, tags=list(plan.tags))  # TensorFlow 1 raises: it has no such loader
+    model = tf.saved_model.load(folder, tags=list(plan.tags))  # TensorFlow 1 raises, because it has no such loader
 
     def run(feeds: Dict[str, Any]) -> Dict[str, Any]:
-        function = model.signatures[plan.signature]  # by way of the model, which must outlive its functions
+        function = model.signatures[plan.signature]  # keeps a reference to the model, which its functions need
         return {plan.output: function(**{a: tf.constant(v) for a, v in feeds.items()})[plan.output].numpy()}
     return run
 
 
-def judge(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, seen: Any) -> Tuple[Plan, List[str]]:
-    """The plan with its rule, and the class names; ``seen`` are outputs for texts of many kinds, or None."""
-    files = [read(folder, name, lambda content: [line for line in content.decode("utf-8").split("\n") if line], [])
+def decide_scores(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, rows: Any
+                  ) -> Tuple[Plan, List[str]]:
+    """The plan with the rule of its scores, and the class names; ``rows`` are the outputs for the probes, or None."""
+    files = [read_file(folder, name, lambda content: content.decode("utf-8").strip("\n"), "")
              for name in ("assets/labels.txt", "labels.txt")]
-    labels = files[0] or files[1]
+    labels = [line for line in (files[0] or files[1]).split("\n") if line]
     if plan.rule == "labels":
         return plan, labels
     info = meta_graph.signature_def[plan.signature].outputs[plan.output]
     columns = info.tensor_shape.dim[1].size if len(info.tensor_shape.dim) == 2 else 1
-    rows = np.zeros([0, max(columns, 1)]) if seen is None else np.reshape(seen, [len(seen), -1])
+    rows = np.zeros([0, max(columns, 1)]) if rows is None else np.reshape(rows, [len(rows), -1])
     classes = max(2, rows.shape[1])
     if labels and len(labels) != classes:
-        raise LoadError("labels.txt has %d labels, the model %d classes" % (len(labels), classes))
-    rule = rule_of(plan.output, options, producer(meta_graph, info.name), rows)
+        raise LoadError(f"labels.txt has {len(labels)} labels, the model {classes} classes; write one label per class")
+    rule = rule_of(plan.output, options, op_of(meta_graph, info.name), rows)
     return plan._replace(rule=rule), labels or [str(i) for i in range(classes)]
 
 
-def producer(meta_graph: Any, tensor: str) -> str:
-    """The type of the op that makes a tensor; the call's, where a function makes it."""
+def op_of(meta_graph: Any, tensor: str) -> str:
+    """The type of the op that makes a tensor; if a function makes it, the type of the call."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     node = nodes.get(tensor.split(":")[0])
     while node is not None and node.op == "Identity":
@@ -504,30 +529,32 @@ def producer(meta_graph: Any, tensor: str) -> str:
 
 
 def rule_of(alias: str, options: Dict[str, Any], op: str, rows: Any) -> str:
-    """What makes probabilities of the scores: decided here, once, never by the rows of a request."""
+    """How the scores become probabilities; decided once at load, never by the rows of a request."""
     columns, rows = rows.shape[1], rows[np.isfinite(rows).all(axis=1)]
-    logits = "softmax" if columns > 1 else "sigmoid"  # a softmax of one column would always be 1
+    of_logits = "softmax" if columns > 1 else "sigmoid"  # the softmax of one column is always 1
     sums = [rows.min(), rows.max(), np.abs(rows.sum(axis=1) - 1).max()] if rows.size else [np.nan] * 3
-    for why, holds, rule in RULES:
-        if "scores" not in options and holds(Seen(alias, op, columns, *sums)):
-            log.info("%s: %s, %s", alias, why, rule if rule == "probabilities" else "so %s by %s" % (rule, logits))
-            return rule if rule == "probabilities" else logits
+    for reason, holds, meaning in RULES:
+        if "scores" not in options and holds(Scores(alias, op, columns, *sums)):
+            rule = of_logits if meaning == "logits" else meaning
+            log.info("%s: %s, so the rule of the scores is %s", alias, reason, rule)
+            return rule
     if options.get("scores") in ("probabilities", "softmax", "sigmoid"):
         return str(options["scores"])
-    raise LoadError("the rows of %r (%d columns, made by %s) need not sum to 1: say 'probabilities', 'softmax' or "
-                    "'sigmoid' under 'scores' in service.json" % (alias, columns, op or "nothing known"))
+    raise LoadError(f"the rows of {alias!r} ({columns} columns, made by {op or 'an unknown op'}) need not sum to 1. "
+                    "Write 'probabilities', 'softmax' or 'sigmoid' under 'scores' in service.json")
 
 
 def replay(model: Model, golden: List[Dict[str, Any]], probes: List[Any]) -> None:
-    """The golden texts get the answers here that they got where the model was exported."""
+    """Compare the answers to the golden texts with those that they got at export."""
     for item, row in zip(golden, classify(model, probes)):
-        expected, off = np.array(item.get("probabilities", [])), np.inf
-        if isinstance(row, np.ndarray) and row.shape == expected.shape:
-            off = np.abs(row - expected).max()
-        elif "probabilities" not in item and answer(row, model.labels, Request((), {}, (), TOP_K, 0.0)).get(
-                "predicted_label") == item["label"]:
-            off = 0.0
-        if not off <= TOLERANCE:
-            raise LoadError("the golden text %r gets another answer than at export (off by %.2g, %g allowed): "
-                            "TensorFlow %s computes this model wrongly, or a file was changed" % (
-                                str(item.get("text", item))[:40], off, TOLERANCE, tf.__version__))
+        if "probabilities" in item:
+            expected = np.array(item["probabilities"])
+            comparable = isinstance(row, np.ndarray) and row.shape == expected.shape
+            difference = np.abs(row - expected).max() if comparable else np.inf
+        else:
+            difference = 0.0 if answer(row, model.labels).get("predicted_label") == item["label"] else np.inf
+        if not difference <= TOLERANCE:
+            text = str(item.get("text", item))[:40]
+            raise LoadError(f"the golden text {text!r} gets another answer than at export (off by {difference:.2g}, "
+                            f"{TOLERANCE:g} allowed): a file was changed, or TensorFlow {tf.__version__} computes this "
+                            "model wrongly. Upload the package again, or choose another engine")

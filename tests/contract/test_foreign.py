@@ -17,7 +17,7 @@ from textjob.serving.host import SERVICE
 SERVED = ["drop_rate", "ids_any", "ids_fixed", "keras_archive", "keras_export", "keras_saved", "keras_text",
           "label_only", "logits", "module", "module_defaults", "one_column", "outside", "sigmoid_many", "tutorial",
           "two_signatures", "two_tag_sets"]
-NOT_AS_THEY_ARE = {"example": "Could not parse", "no_signature": "'signature' in service.json"}
+NOT_AS_THEY_ARE = {"example": "Could not parse", "no_signature": "expected a signature"}
 OPTIONS = {"sigmoid_many": {"scores": "probabilities"}}
 CONFIG = {"model_type": "TensorFlow", "model_algorithm": "text_classification", "apis": [{
     "url": "/", "method": "post", "request": {"Content-type": "application/json", "data": {

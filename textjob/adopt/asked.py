@@ -39,7 +39,7 @@ class Asked:
         self.length = int(shape[-1]) if self.takes_ids and shape else 0  # 0: any number of ids
         self.rank = plan.rank
         self._run, seen = self._opened(plan)
-        self.plan, labels = service.judge(plan, self.meta, options, folder, seen)
+        self.plan, labels = service.decide_scores(plan, self.meta, options, folder, seen)
         if self.plan.rule == "labels":
             raise PackageError(f"{self.plan.output!r} gives labels alone; the contract wants probabilities: name the tensor of the "
                                "scores with --output_tensor")

@@ -61,7 +61,7 @@ def locate(wanted: Wanted, scratch: Path) -> Located:
 def _saved_model(wanted: Wanted, folder: Path, scratch: Path) -> Located:
     import customize_service as service
 
-    options = dict(service.read(str(folder), "service.json", service.an_object, {}), **wanted.options())
+    options = dict(service.read_file(str(folder), "service.json", service.parse_object, {}), **wanted.options())
     _, meta = graph_check.chosen(folder, options)
     keys = [key for key in meta.signature_def if not key.startswith("__")]
     aliases = {alias for key in keys for side in (meta.signature_def[key].inputs, meta.signature_def[key].outputs)

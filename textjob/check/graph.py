@@ -42,14 +42,14 @@ def signature(folder: Path) -> Tuple[List[Finding], Any]:
     """How the service will ask the model, by its own decision table; and that plan, None where it finds none."""
     import customize_service as service
     try:
-        options = service.read(str(folder), "service.json", service.an_object, {})
+        options = service.read_file(str(folder), "service.json", service.parse_object, {})
         tags, meta = chosen(folder, options)
         plan = service.read_plan(tags, meta, options)
     except service.LoadError as error:
         return [Finding(FAULT, "signature", str(error))], None
     asked = meta.signature_def[plan.signature]
     missing = [alias for side, aliases in CONTRACT.items() for alias, wanted in aliases.items()
-               if not _like(service.described(getattr(asked, side).get(alias)), wanted)]
+               if not _like(service.describe(getattr(asked, side).get(alias)), wanted)]
     if not missing:
         return [Finding(OK, "signature", "the contract's aliases, dtypes and shapes")], plan
     return [Finding(NOTE, "signature", "not the contract's ({} missing or of another type): asked by tags {}, "
