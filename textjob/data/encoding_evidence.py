@@ -72,7 +72,8 @@ IMPOSSIBLE = re.compile(
 )
 MOST_WORDS = 1000
 DIGITS = re.compile(rb"[0-9]+")
-ONE_LETTER_WORDS = frozenset("àáèéêíóôúåæöøőÀÁÈÉÊÍÓÔÚÅÆÖØŐ")  # Italian è, Portuguese é, Danish ø, Hungarian ő
+# Italian è, Portuguese é, Danish ø, Hungarian ő; ü is "you" in text messages.
+ONE_LETTER_WORDS = frozenset("àáèéêíóôúüåæöøőÀÁÈÉÊÍÓÔÚÜÅÆÖØŐ")
 IMPOSSIBLE_COST = 5.0
 MOST_IMPOSSIBLE = 0.03  # of the non-ASCII characters
 INNER_SYMBOLS = "’‘´–—…·\xad\xa0"  # symbols that do occur between letters
