@@ -217,7 +217,7 @@ def test_a_service_file_in_a_grammar_that_the_oldest_image_cannot_read_is_a_faul
 def test_a_second_leaf_class_is_a_fault(package: Path) -> None:
     result = check.run(served_by(package, "class Other(TfServingBaseService):\n    pass\n"))
     (said,) = faults(result, "answers")
-    assert "exactly one leaf class of TfServingBaseService, found 2: TextClassifierService, Other" in said
+    assert "exactly one leaf class of TfServingBaseService, but the file has 2: TextClassifierService, Other" in said
 
 
 def test_a_service_that_ends_the_process_at_its_start_is_a_fault(package: Path) -> None:

@@ -128,7 +128,7 @@ def test_exactly_one_leaf_class_must_remain(more: str, found: int, copy: Path) -
         with pytest.raises(PackageError):
             Rehearsal(copy)
     else:
-        with pytest.raises(PackageError, match="exactly one leaf class of TfServingBaseService, found 2"):
+        with pytest.raises(PackageError, match="exactly one leaf class of TfServingBaseService, but the file has 2"):
             Rehearsal(copy)
 
 

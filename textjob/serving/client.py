@@ -1,4 +1,4 @@
-"""A package's own service in this process, through the platform's life cycle (:mod:`textjob.serving.host`)."""
+"""A package's own service in this process, in the platform's life cycle (:mod:`textjob.serving.host`)."""
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -9,7 +9,7 @@ from textjob.serving import host
 
 
 class Rehearsal:
-    """A package's service, loaded; ``request`` is what a client sees."""
+    """The loaded service of a package."""
 
     def __init__(self, package: Path) -> None:
         try:
@@ -19,13 +19,15 @@ class Rehearsal:
         self.service = self._server.service
 
     def request(self, data: Any) -> Tuple[int, Dict[str, Any]]:
-        """Status and body for a parsed request body."""
+        """Status and body of the response to a parsed request body."""
         return self._server.request(data)
 
     def classify(self, texts: List[str], **options: Any) -> List[Dict[str, Any]]:
-        """The answers to some texts, in order."""
+        """The answers to the texts, in their order; ``options`` are ``top_k`` and ``threshold``."""
         status, body = self.request({"data": dict({"req_data": [{"text": text} for text in texts]}, **options)})
         answers = body.get("data", {}).get("resp_data")
         if status != 200 or not isinstance(answers, list):
-            raise PackageError(f"the service answered {status}: {json.dumps(body, ensure_ascii=False)}")
+            response = json.dumps(body, ensure_ascii=False)
+            raise PackageError(f"the service answered with status {status} and {response}, expected status 200 and "
+                               "data.resp_data; correct customize_service.py in the package")
         return answers

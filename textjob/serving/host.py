@@ -1,12 +1,16 @@
-"""The platform's inference server without its network, in the standard library alone.
+"""The life cycle of the platform's inference server, without its network; standard library only.
 
-As the platform does it: the service file is loaded by path, exactly one leaf class must remain, it is made once with
-``(model_name, model_path)``, a body that is no JSON becomes MR.0101, and whatever the service raises MR.0105.
+As on the platform, the service file is loaded by its path, exactly one leaf class must remain, one instance of it is
+made with ``(model_name, model_path)``, a body that is not JSON is answered with MR.0101, and an exception of the
+service with MR.0105.
 
-This file imports nothing of the project, so that it can also run as a program, in a process that has nothing on its
-path but the package (and the stand-in for the platform's ``model_service``)::
+This file imports no other module of the project, because it also runs as a program, in a process whose path contains
+only the package (and the stand-in for the platform's ``model_service``)::
 
-    python -I textjob/serving/host.py PACKAGE SHIMS < bodies    # a JSON body a line; answers [status, body, seconds]
+    python -I textjob/serving/host.py PACKAGE SHIMS < bodies
+
+Standard input has one JSON body per line; standard output gets one line ``[status, body, seconds]`` for the start and
+one per body. The logging of the process is left to the service, as on the platform.
 """
 import importlib.util
 import inspect
@@ -20,53 +24,56 @@ from types import ModuleType
 from typing import Any, Dict, Tuple
 
 SERVICE = "customize_service.py"
+NOT_STARTED = 5  # exit code
+
+log = logging.getLogger(__name__)
 
 _number = itertools.count()
-_NO_BODY = {"erno": "MR.0101", "msg": "The input parameter is invalid", "words_result": {}}
-_FAILED = {"erno": "MR.0105", "msg": "Recognition failed", "words_result": {}}
+_INVALID_BODY = {"erno": "MR.0101", "msg": "The input parameter is invalid", "words_result": {}}
+_SERVICE_FAILED = {"erno": "MR.0105", "msg": "Recognition failed", "words_result": {}}
 
 
 class ServiceError(Exception):
-    """The deployment fails: the message is what its log would say."""
+    """The service cannot be started; the message says what a deployment would write to its log."""
 
 
 class Server:
-    """A package's service, loaded; ``post`` and ``request`` are what a client sees."""
+    """The loaded service of a package; :meth:`post` and :meth:`request` answer as the platform does."""
 
     def __init__(self, package: str, shims: str) -> None:
         if importlib.util.find_spec("model_service") is None:
             sys.path.append(shims)
-        service = _leaf_class(_load(os.path.join(package, SERVICE)))
+        service_class = _leaf_class(_load(os.path.join(package, SERVICE)))
         try:
-            self.service = service("serve", package)
+            self.service = service_class("serve", package)
         except Exception as error:
             raise ServiceError(f"{package}: the service does not start: {error}")
 
     def post(self, body: bytes) -> Tuple[int, Dict[str, Any]]:
-        """Status and body for the bytes of a JSON request."""
+        """Status and body of the response to the bytes of a JSON request."""
         try:
             return self.request(json.loads(body.decode("utf-8")))
         except (ValueError, RecursionError):
-            return 400, _NO_BODY
+            return 400, _INVALID_BODY
 
     def request(self, data: Any) -> Tuple[int, Dict[str, Any]]:
-        """Status and body for a parsed request body."""
+        """Status and body of the response to a parsed request body."""
         if not data:
-            return 400, _NO_BODY
+            return 400, _INVALID_BODY
         try:
-            answer = self.service.inference(data)
-            return 200, json.loads(json.dumps(answer, ensure_ascii=False))
+            response = self.service.inference(data)
+            return 200, json.loads(json.dumps(response, ensure_ascii=False))
         except Exception as error:
-            logging.exception("Algorithm crashed!")
-            return 400 if isinstance(error, (KeyError, TypeError)) else 500, _FAILED
+            log.exception("Algorithm crashed!")
+            return 400 if isinstance(error, (KeyError, TypeError)) else 500, _SERVICE_FAILED
 
 
 def _load(file: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"customize_service_{next(_number)}", file)
     if spec is None or spec.loader is None or not os.path.isfile(file):
-        raise ServiceError(f"{file} is missing: the platform needs it beside the model")
+        raise ServiceError(f"{file} is missing, but the platform needs it beside the model; copy it from the template")
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, os.path.dirname(file))  # own modules lie beside the service file
+    sys.path.insert(0, os.path.dirname(file))  # modules of the package lie beside the service file
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -82,29 +89,32 @@ def _leaf_class(module: ModuleType) -> Any:
     classes = [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, TfServingBaseService)]
     leaves = [c for c in classes if not c.__subclasses__()]
     if len(leaves) != 1:
-        raise ServiceError("{}: the platform wants exactly one leaf class of TfServingBaseService, found {}: {}".format(
-            module.__file__, len(leaves), ", ".join(c.__name__ for c in leaves) or "none"))
+        names = ", ".join(c.__name__ for c in leaves) or "none"
+        raise ServiceError(f"{module.__file__}: the platform needs exactly one leaf class of TfServingBaseService, but "
+                           f"the file has {len(leaves)}: {names}; keep one service class in it")
     return leaves[0]
 
 
 def main(package: str, shims: str) -> int:
-    """Answer each line of standard input; 5 and a sentence on stderr where the service does not start."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever the service prints must not mix with the answers
+    """Answer each line of standard input; exit code 5 and a message on standard error if the service does not start."""
+    responses = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # output of the service must not mix with the responses
     sys.dont_write_bytecode = True
+
+    def write(status: int, body: Dict[str, Any]) -> None:
+        responses.write(json.dumps([status, body, time.time() - began]) + "\n")
+        responses.flush()
+
     began = time.time()
     try:
         server = Server(package, shims)
     except ServiceError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 5
-    answers.write(json.dumps([0, {}, time.time() - began]) + "\n")
-    answers.flush()
-    for body in sys.stdin.buffer:
+        return NOT_STARTED
+    write(0, {})
+    for line in sys.stdin.buffer:
         began = time.time()
-        status, reply = server.post(body)
-        answers.write(json.dumps([status, reply, time.time() - began]) + "\n")
-        answers.flush()
+        write(*server.post(line))
     return 0
 
 
