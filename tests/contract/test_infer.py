@@ -1,4 +1,4 @@
-"""The rehearsal: infer.py's commands and the platform's life cycle around a service."""
+"""The commands of infer.py, and the platform's life cycle of a service."""
 import json
 import shutil
 from pathlib import Path
@@ -15,42 +15,47 @@ from textjob.serving.client import Rehearsal
 
 
 @pytest.fixture(scope="module")
-def cnn(packages: Dict[str, Path]) -> Path:
-    return packages["cnn"]
+def model(packages: Dict[str, Path]) -> Path:
+    """The package of the newest model: a model that is added to MODELS is tested by every command."""
+    return packages[MODELS[-1]]
 
 
 @pytest.fixture
-def copy(cnn: Path, tmp_path: Path) -> Path:
-    """A package that a test may harm."""
-    return Path(shutil.copytree(str(cnn), str(tmp_path / "with a blank 与汉字" / "model")))
+def copy(model: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may damage."""
+    return Path(shutil.copytree(str(model), str(tmp_path / "with a blank 与汉字" / "model")))
 
 
-STEP = '    def _preprocess(self, data: Any) -> "Request":\n'
+def append(package: Path, *lines: str) -> None:
+    """Add lines to the package's service file; without a manifest, so that the change is no damage."""
+    with open(str(package / "customize_service.py"), "a", encoding="utf-8") as file:
+        file.write("\n\n" + "".join(line + "\n" for line in lines))
+    (package / "manifest.json").unlink()
 
 
 def lines(text: str) -> List[Dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_predict_prints_a_json_line_a_text(cnn: Path, capsys: Any) -> None:
-    assert infer.main(["predict", "--model", str(cnn.parent), SOUP, "", "--top_k", "1"]) == 0
+def test_predict_prints_one_json_line_per_text(model: Path, capsys: Any) -> None:
+    assert infer.main(["predict", "--model", str(model.parent), SOUP, "", "--top_k", "1"]) == 0
     found = lines(capsys.readouterr().out)
     assert [row["text"] for row in found] == [SOUP, ""]
     assert all(len(row["scores"]) == 1 and row["score"] == row["scores"][0][1] for row in found)
 
 
-def test_batch_answers_every_row_bad_ones_included_in_order(cnn: Path, tmp_path: Path) -> None:
+def test_batch_answers_every_row_bad_ones_included_in_order(model: Path, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_bytes(b"soup bread\n\nteam goal\nbad\trow\n\xff\xff\nlast")
     out = tmp_path / "out.jsonl"
-    assert infer.main(["batch", "--model", str(cnn), "--data_url", str(tmp_path / "in.txt"),
+    assert infer.main(["batch", "--model", str(model), "--data_url", str(tmp_path / "in.txt"),
                        "--output_url", str(out)]) == 0
     found = lines(out.read_text(encoding="utf-8"))
     assert [row["line"] for row in found] == [1, 3, 4, 5, 6]
     assert [row.get("error", {}).get("code") for row in found] == [None, None, "bad_row", "bad_row", None]
 
 
-def test_batch_goes_on_where_it_stopped(cnn: Path, small_data: Path, tmp_path: Path) -> None:
-    command = ["batch", "--model", str(cnn), "--data_url", str(small_data / "train.tsv"), "--output_url"]
+def test_batch_goes_on_where_it_stopped(model: Path, small_data: Path, tmp_path: Path) -> None:
+    command = ["batch", "--model", str(model), "--data_url", str(small_data / "train.tsv"), "--output_url"]
     assert infer.main([*command, str(tmp_path / "whole.jsonl")]) == 0
     whole = (tmp_path / "whole.jsonl").read_bytes()
     for cut in (0, 1, 700, len(whole) // 2, len(whole)):
@@ -62,25 +67,25 @@ def test_batch_goes_on_where_it_stopped(cnn: Path, small_data: Path, tmp_path: P
         assert resumed.encode()[:cut] == whole[:cut]
 
 
-def test_batch_does_not_append_to_what_is_not_its_own(cnn: Path, small_data: Path, tmp_path: Path) -> None:
+def test_batch_does_not_append_to_what_is_not_its_own(model: Path, small_data: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine\n", encoding="utf-8")
     with pytest.raises(RefusedError, match="other content"):
-        infer.main(["batch", "--model", str(cnn), "--data_url", str(small_data / "test.tsv"),
+        infer.main(["batch", "--model", str(model), "--data_url", str(small_data / "test.tsv"),
                     "--output_url", str(tmp_path / "notes.txt")])
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine\n"
 
 
-def test_evaluate_finds_the_figures_of_the_model_card(cnn: Path, small_data: Path, capsys: Any) -> None:
-    card = json.loads((cnn / "model_card.json").read_text(encoding="utf-8"))
-    assert infer.main(["evaluate", "--model", str(cnn), "--data_url", str(small_data), "--json"]) == 0
+def test_evaluate_computes_the_figures_of_the_model_card(model: Path, small_data: Path, capsys: Any) -> None:
+    card = json.loads((model / "model_card.json").read_text(encoding="utf-8"))
+    assert infer.main(["evaluate", "--model", str(model), "--data_url", str(small_data), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     for key in ("rows", "accuracy", "macro_f1", "confusion"):
         assert found[key] == card["test"][key] if key != "macro_f1" else abs(found[key] - card["test"][key]) < 1e-12
-    assert infer.main(["evaluate", "--model", str(cnn), "--data_url", str(small_data / "dev.tsv")]) == 0
+    assert infer.main(["evaluate", "--model", str(model), "--data_url", str(small_data / "dev.tsv")]) == 0
     assert "accuracy {:.4f}".format(card["dev"]["accuracy"]) in capsys.readouterr().out
 
 
-def test_check_passes_a_whole_package_and_names_what_was_harmed(copy: Path, capsys: Any) -> None:
+def test_check_accepts_a_complete_package_and_names_a_damaged_file(copy: Path, capsys: Any) -> None:
     assert infer.main(["check", "--model", str(copy)]) == 0
     assert capsys.readouterr().out.endswith(": deployable\n")
     (copy / "notes.txt").write_text("mine", encoding="utf-8")
@@ -92,7 +97,7 @@ def test_check_passes_a_whole_package_and_names_what_was_harmed(copy: Path, caps
     assert "assets/vocabulary.txt was changed or cut" in capsys.readouterr().out
 
 
-def test_a_model_that_answers_otherwise_than_at_export_does_not_start(copy: Path) -> None:
+def test_a_model_whose_golden_answers_differ_does_not_start(copy: Path) -> None:
     card = json.loads((copy / "model_card.json").read_text(encoding="utf-8"))
     row = card["golden"][3]["probabilities"]
     row[0], row[1] = row[0] + 0.01, row[1] - 0.01
@@ -103,28 +108,22 @@ def test_a_model_that_answers_otherwise_than_at_export_does_not_start(copy: Path
 
 
 @pytest.mark.parametrize(("raised", "status"), [("KeyError('x')", 400), ("TypeError('x')", 400), ("OSError('x')", 500)])
-def test_what_a_service_raises_becomes_mr_0105(raised: str, status: int, copy: Path) -> None:
-    service = copy / "customize_service.py"
-    source = service.read_text(encoding="utf-8").replace(
-        STEP, STEP + f"        raise {raised}\n")
-    service.write_text(source, encoding="utf-8")
-    (copy / "manifest.json").unlink()
+def test_an_exception_of_a_service_becomes_mr_0105(raised: str, status: int, copy: Path) -> None:
+    append(copy, "class Raising(TextClassifierService):", "    def _preprocess(self, data):", f"        raise {raised}")
     assert Rehearsal(copy).request({"text": "x"}) == (
         status, {"erno": "MR.0105", "msg": "Recognition failed", "words_result": {}})
 
 
 @pytest.mark.parametrize("body", [{}, []])
-def test_an_empty_body_is_mr_0101(body: Any, cnn: Path) -> None:
-    assert Rehearsal(cnn).request(body)[1]["erno"] == "MR.0101"
+def test_an_empty_body_is_mr_0101(body: Any, model: Path) -> None:
+    assert Rehearsal(model).request(body)[1]["erno"] == "MR.0101"
 
 
-@pytest.mark.parametrize(("more", "found"), [
-    ("class Other(TfServingBaseService):\n    pass\n", 2), ("class TextClassifierService(object):\n    pass\n", 1)])
-def test_exactly_one_leaf_class_must_remain(more: str, found: int, copy: Path) -> None:
-    with open(str(copy / "customize_service.py"), "a", encoding="utf-8") as file:
-        file.write("\n\n" + more)
-    (copy / "manifest.json").unlink()
-    if found == 1:  # the base class itself is the only one left
+@pytest.mark.parametrize(("more", "classes"), [
+    ("class Other(TfServingBaseService):", 2), ("class TextClassifierService(object):", 1)])
+def test_exactly_one_leaf_class_must_remain(more: str, classes: int, copy: Path) -> None:
+    append(copy, more, "    pass")
+    if classes == 1:  # the platform's base class itself, which cannot serve
         with pytest.raises(PackageError):
             Rehearsal(copy)
     else:
@@ -133,14 +132,12 @@ def test_exactly_one_leaf_class_must_remain(more: str, found: int, copy: Path) -
 
 
 def test_a_subclass_of_the_service_is_the_leaf(copy: Path) -> None:
-    with open(str(copy / "customize_service.py"), "a", encoding="utf-8") as file:
-        file.write("\n\nclass Mine(TextClassifierService):\n    pass\n")
-    (copy / "manifest.json").unlink()
+    append(copy, "class Mine(TextClassifierService):", "    pass")
     assert type(Rehearsal(copy).service).__name__ == "Mine"
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_tensorflow_serving_behind_the_service_answers_alike(
+def test_tensorflow_serving_as_the_backend_gives_the_same_answers(
         model: str, packages: Dict[str, Path], tmp_path: Path) -> None:
     served = Path(shutil.copytree(str(packages[model]), str(tmp_path / "model")))
     (served / "service.json").write_text('{"backend": "tfserving"}', encoding="utf-8")
@@ -151,6 +148,6 @@ def test_tensorflow_serving_behind_the_service_answers_alike(
         assert np.allclose([s for _, s in a["scores"]], [s for _, s in b["scores"]], atol=1e-6)
 
 
-def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match=r"no saved_model\.pb there"):
         infer.main(["predict", "--model", str(tmp_path), "x"])
