@@ -45,7 +45,7 @@ def test_predict_prints_one_json_line_per_text(model: Path, capsys: Any) -> None
 
 
 def test_batch_answers_every_row_bad_ones_included_in_order(model: Path, tmp_path: Path) -> None:
-    (tmp_path / "in.txt").write_bytes(b"soup bread\n\nteam goal\nbad\trow\n\xff\xff\nlast")
+    (tmp_path / "in.txt").write_bytes("soup bread\n\nteam 好吃\nbad\trow\n".encode("utf-8") + b"\xff\xff\nlast")
     out = tmp_path / "out.jsonl"
     assert infer.main(["batch", "--model", str(model), "--data_url", str(tmp_path / "in.txt"),
                        "--output_url", str(out)]) == 0

@@ -80,13 +80,25 @@ def test_class_folder_files_are_read_in_sorted_order_whatever_the_file_system_sa
     assert dataset.train.texts == ["a/1", "a/10", "a/9", "b/1", "b/2"]
 
 
-def test_a_class_file_is_utf8_else_gb18030_else_a_bad_row_named_by_its_path(tmp_path):
+def test_class_files_that_are_not_utf8_share_one_encoding_and_a_file_that_does_not_decode_is_a_bad_row(tmp_path):
     fill(tmp_path, {"train/a/1.txt": "\ufeff酒店", "train/b/1.txt": "plain", "dev/b/1.txt": "x"})
-    (tmp_path / "train/a/2.txt").write_bytes("很好".encode("gb18030"))
+    texts = [f"房间很干净,早餐也很好,服务员很热情 {i}" for i in range(10, 30)]
+    for i, text in enumerate(texts, 10):
+        (tmp_path / f"train/a/{i}.txt").write_bytes(text.encode("gb18030"))
     (tmp_path / "train/b/199.txt").write_bytes(b"a \xa315.8m signing")
     dataset = read_dataset(str(tmp_path))
-    assert dataset.train.texts == ["酒店", "很好", "plain"]
-    assert "bad rows: 1 of 5, left out:\n  train/b/199.txt: neither UTF-8 nor GB18030" in notes_of(dataset)
+    assert dataset.train.texts == ["酒店", *texts, "plain"]
+    assert "bad rows: 1 of 24, left out:\n  train/b/199.txt: not GB18030" in notes_of(dataset)
+
+
+def test_class_folders_in_cp1252_are_read_as_such(tmp_path):
+    texts = ["Die Tür schließt nicht", "Das Frühstück war köstlich", "größer als gewünscht", "für fünf Nächte"]
+    for i, text in enumerate(texts):
+        path = tmp_path / ("gut" if i % 2 else "schlecht") / f"{i}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode("cp1252"))
+    dataset = read_dataset(str(tmp_path))
+    assert sorted(dataset.train.texts + dataset.dev.texts + dataset.test.texts) == sorted(texts)
 
 
 def test_links_are_followed(tmp_path):
@@ -109,9 +121,11 @@ def test_each_file_is_asked_for_a_header_by_itself(tmp_path):
     assert pairs(dataset.test) == ["b|w"]
 
 
-def test_only_a_first_row_can_be_a_header(tmp_path):
-    dataset = read_dataset(fill(tmp_path, {"train.tsv": FEW + "label\ttext\n", "dev.tsv": FEW}))
-    assert pairs(dataset.train)[-1] == "label|text"
+@pytest.mark.parametrize("first", ["", "label\ttext\n"])
+def test_a_header_in_the_middle_is_no_row_because_files_are_joined(tmp_path, first):
+    dataset = read_dataset(fill(tmp_path, {"train.tsv": first + FEW + "label\ttext\n" + FEW, "dev.tsv": FEW}))
+    assert pairs(dataset.train) == ["pos|good", "neg|bad", "pos|fine"] * 2
+    assert "a header row, as where files were joined; it is not a row" in notes_of(dataset)
 
 
 def test_column_settings_reach_every_part(tmp_path):
@@ -121,10 +135,14 @@ def test_column_settings_reach_every_part(tmp_path):
     assert pairs(dataset.dev) == ["a|z"]
 
 
-def test_a_header_that_nothing_names_is_pointed_out(tmp_path):
-    dataset = read_dataset(fill(tmp_path, {"train.tsv": "kind\twords\n" + ROWS}))
-    assert "'kind': if it is the name of a column" in notes_of(dataset)
-    assert "if it is the name" not in notes_of(read_dataset(fill(tmp_path, {"train.tsv": ROWS})))
+@pytest.mark.parametrize("setting", ["yes", "no"])
+def test_a_first_row_that_may_be_a_header_stops_and_a_setting_decides(tmp_path, setting):
+    folder = fill(tmp_path, {"train.tsv": "kind\twords\n" + ROWS})
+    with pytest.raises(DataError, match=r"the first row \('kind', 'words'\) may be a header.*--header yes"):
+        read_dataset(folder)
+    dataset = read_dataset(folder, DataSettings(header=setting))
+    assert sum(len(part.texts) for part in dataset[:3]) == (200 if setting == "yes" else 201)
+    assert dataset.labels == (["neg", "pos"] if setting == "yes" else ["kind", "neg", "pos"])
 
 
 # What is refused
@@ -142,8 +160,9 @@ def test_a_header_that_nothing_names_is_pointed_out(tmp_path):
         ({"one.tsv": FEW, "a/1": "x", "b/1": "y"}, "holds a/, b/, one.tsv. Expected: train"),
         ({"model.bin": "x"}, "holds model.bin. Expected: train.*accepted are .tsv"),
         ({".hidden": "x"}, "holds nothing. Expected: train"),
-        ({"a/deeper/1": "x"}, "holds a/. Expected: train"),
-        ({"mr/train.tsv": FEW, "sst/train.tsv": FEW}, "mr holds train.tsv: in a folder per class"),
+        ({"a/deeper/1": "x"}, "one class only, 'a'"),
+        ({"mr/train.tsv": FEW, "sst/train.tsv": FEW}, "a folder around the data: mr holds train.tsv; give .*/mr as"),
+        ({"mr/all.tsv": FEW, "sst/all.tsv": FEW}, "mr holds all.tsv: in a folder per class"),
         ({"train.tsv": ""}, "train.tsv is empty"),
         ({"train.tsv": "\n \n"}, "train.tsv is empty"),
         ({"train.tsv": "label\ttext\n"}, "no usable row for the train part"),
@@ -252,17 +271,17 @@ def test_an_empty_class_folder_is_a_note_and_no_class(tmp_path):
     dataset = read_dataset(str(tmp_path))
     assert dataset.labels == ["a", "b"]
     assert "train/c: the class folder holds no file; there is no such class" in dataset.notes
-    assert "train/b: folders inside it are not read: more" in dataset.notes
+    assert "train/b: the files of folders inside it are texts of this class: more" in dataset.notes
+    assert pairs(dataset.train) == ["a|x", "b|y", "b|z"]
 
 
 def test_each_file_is_noted_with_its_rows_encoding_and_columns(tmp_path):
     fill(tmp_path, {"train.tsv": "label\ttext\n好\t酒店\n坏\t很差\n"}, "gb18030")
     dataset = read_dataset(fill(tmp_path, {"dev.tsv": "好\t很好\n"}))
-    expected = "train.tsv: 2 rows, GB18030, a header row, label in column 0, text in column 1"
-    assert dataset.notes[0] == expected
-    assert dataset.notes[1] == expected.replace("train", "dev").replace("2 rows", "1 rows").replace(
-        "GB18030, a", "UTF-8, no"
-    )
+    assert dataset.notes[:2] == [
+        "train.tsv: 2 rows, GB18030, a header row, label in column 0 (label), text in column 1 (text)",
+        "dev.tsv: 1 rows, UTF-8, no header row, label in column 0, text in column 1",
+    ]
 
 
 # Splitting

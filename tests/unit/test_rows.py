@@ -1,35 +1,44 @@
 """One file: its encoding, its rows, its columns."""
+import bz2
 import gzip
+import lzma
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Tuple
+from typing import Any, List, Tuple
 
 import pytest
 
-from textjob.data.columns import find_columns, header_columns
-from textjob.data.files import decide_encoding, open_text, read_text
+from textjob.data.columns import find_columns
+from textjob.data.dialect import guess
+from textjob.data.files import open_text
 from textjob.data.folders import Source
-from textjob.data.form import Columns, DataSettings, Reading
-from textjob.data.forms import SUFFIXES, delimited, rfc4180
+from textjob.data.form import DataSettings, Reading, Request
+from textjob.data.forms import delimited
 from textjob.data.records import Records
 from textjob.data.table import Row
 from textjob.errors import DataError
 
 
-def write(folder: Path, name: str, content: bytes) -> str:
+def write(folder: Path, name: str, content: bytes, compressed: bool = True) -> str:
     path = folder / name
-    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    path.write_bytes(gzip.compress(content) if compressed and name.endswith(".gz") else content)
     return str(path)
 
 
-def rows_of(folder: Path, name: str, content: bytes) -> List[Row]:
-    rows = rfc4180.rows if ".csv" in name else delimited.rows
-    return list(rows(open_text(write(folder, name, content), name)))
+def rows_of(folder: Path, name: str, content: bytes, compressed: bool = True) -> List[Row]:
+    file = open_text(write(folder, name, content, compressed), name)
+    dialect = guess([line.text for line in file.lines() if not line.error], name, "", True)
+    return list(delimited.rows(file, dialect))
 
 
-def cells_of(folder: Path, name: str, content: bytes) -> List[Tuple[int, List[str]]]:
-    return [(row.line, row.cells) for row in rows_of(folder, name, content) if row.cells is not None]
+def encoding_of(folder: Path, name: str, content: bytes) -> str:
+    return open_text(write(folder, name, content), name).encoding
+
+
+def cells_of(folder: Path, name: str, content: bytes, compressed: bool = True) -> List[Tuple[int, List[str]]]:
+    rows = rows_of(folder, name, content, compressed)
+    return [(row.line, row.cells) for row in rows if row.cells is not None]
 
 
 def open_source(folder: Path, content: bytes, labelled: bool = True) -> Reading:
@@ -37,8 +46,10 @@ def open_source(folder: Path, content: bytes, labelled: bool = True) -> Reading:
     return Records(DataSettings(), labelled).open(source)
 
 
-def columns_of(lines: List[str], label_column: str = "", text_column: str = "") -> Columns:
-    return find_columns([line.split("|") for line in lines], "train.tsv", label_column, text_column)
+def columns_of(lines: List[str], label_column: str = "", text_column: str = "") -> Tuple[Any, ...]:
+    settings = DataSettings(label_column=label_column, text_column=text_column)
+    found = find_columns([line.split("|") for line in lines], "train.tsv", Request(settings))
+    return (found.label, *found.texts, bool(found.names), found.width)
 
 
 # Encoding
@@ -46,13 +57,13 @@ def columns_of(lines: List[str], label_column: str = "", text_column: str = "") 
 
 @pytest.mark.parametrize("text", ["pos\tgood\n", "好\t酒店很好\n", "\ufeff好\t酒店\n", "好\t酒\n" * 9 + "a"])
 def test_a_file_that_decodes_as_utf8_is_utf8(tmp_path, text):
-    assert decide_encoding(write(tmp_path, "a.tsv", text.encode("utf-8"))) == "utf-8"
+    assert encoding_of(tmp_path, "a.tsv", text.encode("utf-8")) == "utf-8"
 
 
 def test_a_mostly_ascii_gb18030_file_is_gb18030(tmp_path):
     content = b"pos\tplain words\n" * 500 + "pos\t酒店很好\n".encode("gb18030") * 2
     rows = rows_of(tmp_path, "a.tsv", content)
-    assert decide_encoding(str(tmp_path / "a.tsv")) == "gb18030"
+    assert open_text(str(tmp_path / "a.tsv"), "a.tsv").encoding == "gb18030"
     assert rows[-1].cells == ["pos", "酒店很好"]
 
 
@@ -66,7 +77,7 @@ def test_a_line_that_does_not_decode_is_a_bad_row_and_the_others_are_read(tmp_pa
 
 def test_a_byte_order_mark_decides_whatever_else_is_broken(tmp_path):
     content = "\ufeffpos\tgood\n".encode("utf-8") + "坏\t酒店\n".encode("gb18030") * 5
-    assert decide_encoding(write(tmp_path, "a.tsv", content)) == "utf-8"
+    assert encoding_of(tmp_path, "a.tsv", content) == "utf-8"
 
 
 def test_texts_cut_inside_a_character_do_not_turn_a_utf8_file_into_nonsense(tmp_path):
@@ -82,15 +93,14 @@ def test_a_byte_order_mark_is_no_part_of_a_label_even_where_files_were_joined(tm
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf16_is_refused_by_name(tmp_path, encoding):
-    with pytest.raises(DataError, match="is UTF-16"):
-        decide_encoding(write(tmp_path, "a.tsv", "\ufeff好\t酒店\n".encode(encoding)))
+def test_utf16_with_a_byte_order_mark_is_read(tmp_path, encoding):
+    content = "\ufeff好\t酒店\r\n坏\t很差\n".encode(encoding)
+    assert cells_of(tmp_path, "a.tsv", content) == [(1, ["好", "酒店"]), (2, ["坏", "很差"])]
 
 
-def test_a_file_that_is_one_text_is_utf8_else_gb18030_else_nothing(tmp_path):
-    assert read_text(write(tmp_path, "a.txt", "\ufeff酒店\n很好".encode("utf-8"))) == ("酒店\n很好", "utf-8")
-    assert read_text(write(tmp_path, "b.txt", "酒店".encode("gb18030"))) == ("酒店", "gb18030")
-    assert read_text(write(tmp_path, "c.txt", b"a \xa315.8m signing")) == ("", "")
+def test_an_unclear_encoding_stops_and_names_the_setting(tmp_path):
+    with pytest.raises(DataError, match=r"a\.tsv: the encoding is unclear .* Set --encoding"):
+        encoding_of(tmp_path, "a.tsv", b"pos\tgood\nneg\tbad \xfc\n")
 
 
 # Forms
@@ -168,17 +178,17 @@ def test_every_form_may_be_gzipped(tmp_path, suffix, separator):
 
 def test_a_damaged_gzip_file_is_a_data_error(tmp_path):
     whole = gzip.compress(b"pos\tgood and long enough to be cut\n" * 50)
-    for name, content in [("cut.tsv.gz", whole[:-20]), ("no.tsv.gz", b"pos\tgood\n")]:
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(DataError, match="cannot be read"):
-            decide_encoding(str(tmp_path / name))
+    (tmp_path / "cut.tsv.gz").write_bytes(whole[:-20])
+    with pytest.raises(DataError, match="cannot be read"):
+        open_text(str(tmp_path / "cut.tsv.gz"), "cut.tsv.gz")
 
 
-def test_an_unknown_suffix_is_refused_with_the_accepted_ones(tmp_path):
-    with pytest.raises(DataError) as refusal:
-        Records(DataSettings()).open(Source(write(tmp_path, "train.xlsx", b"x"), "train.xlsx", False))
-    assert "train.xlsx" in str(refusal.value)
-    assert all(suffix in str(refusal.value) for suffix in SUFFIXES)
+def test_a_compressed_file_is_recognised_by_its_content_whatever_its_name(tmp_path):
+    expected = [(1, ["pos", "good"]), (2, ["neg", "bad"])]
+    content = b"pos\tgood\nneg\tbad\n"
+    assert cells_of(tmp_path, "plain.tsv.gz", content, compressed=False) == expected
+    for name, compress in [("a.tsv", gzip.compress), ("b.tsv.bz2", bz2.compress), ("c.tsv.xz", lzma.compress)]:
+        assert cells_of(tmp_path, name, compress(content), compressed=False) == expected
 
 
 def test_rows_come_before_the_file_is_read_to_its_end(tmp_path):
@@ -261,21 +271,22 @@ def test_a_wrong_name_or_number_is_refused_with_the_nearest_name():
 
 
 def test_a_file_of_one_column_is_told_what_separates_columns():
-    with pytest.raises(DataError, match=r"one column .* a tab and a text were expected"):
+    with pytest.raises(DataError, match=r"one column .* a separator and a text were expected"):
         columns_of(["pos good", "neg bad"])
 
 
 def test_a_first_row_without_names_is_no_header():
-    assert header_columns(["pos", "good"], "dev.tsv") is None
-    assert header_columns(["pos", "good"], "dev.tsv", "0", "1") is None
-    assert header_columns(["pos", "good"], "dev.tsv", "label", "text") is None
+    rows = ["pos|good", "neg|bad", "pos|fine"]
+    assert columns_of(rows) == columns_of(rows, "0", "1") == (0, 1, False, 2)
+    with pytest.raises(DataError, match="has no such column"):
+        columns_of(rows, "label", "text")
 
 
 def test_an_empty_file_and_an_unreadable_file_have_their_own_messages(tmp_path):
     with pytest.raises(DataError, match="is empty"):
         open_source(tmp_path, b"")
-    with pytest.raises(DataError, match="line 2: not GB18030"):
-        open_source(tmp_path, b"\n\xff\n")
+    with pytest.raises(DataError, match="line 2: not UTF-8"):
+        open_source(tmp_path, b"\xef\xbb\xbf\n\xff\n")
 
 
 # The stream

@@ -1,85 +1,176 @@
-"""Which column of a file is the label and which is the text.
+"""Which columns of a file are the label and the text, and is its first row a header.
 
-The settings decide; else the names in a header row; else, of two columns, the one with fewer
-different values is the label. When that is not clear, the job stops, because a wrong column makes a useless model.
+The settings decide; else the names in the header row; else the columns of the file before (dev and test have those of
+train); else, of two columns, the one with fewer different values is the label. When that is not clear, the job stops,
+because a wrong column makes a useless model.
 """
 from collections import Counter
 from typing import AbstractSet, List, Optional, Tuple
 
-from textjob.data.files import without_compression
-from textjob.data.form import Columns
+from textjob.data import header
+from textjob.data.form import Columns, Request, shown
+from textjob.data.names import LABEL_NAMES, TEXT_NAMES, normalised
 from textjob.errors import DataError, nearest
 
-LABEL_NAMES = frozenset(
-    {"label", "labels", "class", "category", "target", "tag", "intent", "sentiment", "polarity", "topic"}
-    | {"标签", "类别", "分类", "类目", "情感"}
-)
-TEXT_NAMES = frozenset(
-    {"text", "texts", "content", "sentence", "review", "title", "headline", "question", "query"}
-    | {"utterance", "document", "comment", "message", "body"}
-    | {"文本", "内容", "正文", "句子", "标题", "评论", "问题"}
-)
+BY_SETTING = "choose them with --label_column and --text_column (a name in the header, or a number from 0)"
+Rows = List[List[str]]
 
 
-def find_columns(cells: List[List[str]], path: str, label_column: str = "", text_column: str = "") -> Columns:
-    """The columns of a file, from its first rows; a setting is a name in the header, or a number from 0."""
-    named = header_columns(cells[0], path, label_column, text_column)
-    if named is not None:
-        return named
-    width = most_common_width(cells)
-    label = _chosen(label_column, "--label_column", cells[0], width, path)
-    text = _chosen(text_column, "--text_column", cells[0], width, path)
-    if width == 2 and label is None and text is None:
-        label = _fewer_values([row for row in cells if len(row) == 2], path)
-    label, text = _complete(label, text, width)
-    if label is None or text is None:
-        raise DataError(_unsure(path, width, cells[0]))
-    if label == text:
-        raise DataError(f"--label_column and --text_column both choose column {label} of {path}")
-    return Columns(label, text, False, width)
+def find_columns(rows: Rows, name: str, request: Request) -> Columns:
+    """The columns of a file, from its first rows of cells; in data that need no labels the label is None.
+
+    Raises:
+        DataError: the label or the text is unclear, a setting names no column, or the data are multi-label.
+    """
+    width = most_common_width(rows)
+    rows = [_aligned(rows, width), *rows[1:]]
+    named = _from_names(rows[0], name, request) if request.settings.header != "no" else None
+    columns = named if named and _is_surely_header(named, rows, request) else None
+    if columns is None:
+        columns = _from_positions(rows, width, name, request)
+        if _is_header(columns, rows, name, request):
+            columns = columns._replace(names=tuple(normalised(rows[0])))
+            _refuse_other_names(columns, rows[0], name, request.columns)
+    return columns if request.labelled else columns._replace(label=None)
 
 
-def most_common_width(cells: List[List[str]]) -> int:
+def _is_header(columns: Columns, rows: Rows, name: str, request: Request) -> bool:
+    """Is the first row a header, although it does not name the columns?"""
+    if request.settings.header != "auto":
+        return request.settings.header == "yes"
+    if len(rows[0]) != columns.width:
+        return False
+    return header.is_header(rows[0], [row for row in rows[1:] if len(row) == columns.width], columns, name)
+
+
+def _refuse_other_names(columns: Columns, first: List[str], name: str, before: Optional[Columns]) -> None:
+    """Stops where a file's header shows other columns than the file before."""
+    if before is not None and before.names and columns.width == before.width:
+        wanted = ", ".join(f"'{one}'" for one in (before.label_name, *before.text_names))
+        raise DataError(
+            f"{name}: its header ({shown(first)}) has not the columns of train ({wanted}); rename its columns, set "
+            "--label_column and --text_column, or remove the file"
+        )
+
+
+def most_common_width(rows: Rows) -> int:
     """The number of cells that most rows have."""
-    return Counter(len(row) for row in cells).most_common(1)[0][0]
+    return Counter(len(row) for row in rows).most_common(1)[0][0] if rows else 0
 
 
-def header_columns(
-    cells: List[str], path: str, label_column: str = "", text_column: str = ""
-) -> Optional[Columns]:
-    """The columns by the names in a file's first row; None where that row is not a header."""
-    names = _names(cells)
-    label, label_named = _locate(names, label_column, text_column, LABEL_NAMES, "--label_column", path)
-    text, text_named = _locate(names, text_column, label_column, TEXT_NAMES, "--text_column", path)
-    label, text = _complete(label, text, len(names))
-    if label is None or text is None or label == text:
+def _aligned(rows: Rows, width: int) -> List[str]:
+    """The first row with a name for each column.
+
+    R writes the number of each row but no name above them; other programs end the rows, but not the header, with a
+    separator.
+    """
+    first, body = rows[0], [row for row in rows[1:] if len(row) == width]
+    if body and len(first) == width - 1 and all(row[0].strip() == str(n) for n, row in enumerate(body, 1)):
+        return ["", *first]
+    if body and len(first) < width and not any(cell.strip() for row in body for cell in row[len(first):]):
+        return first + [""] * (width - len(first))
+    return first
+
+
+def _is_surely_header(columns: Columns, rows: Rows, request: Request) -> bool:
+    """Is the first row a header, because its names fit?
+
+    In two columns ``review`` may be a text of one word, so that only a label's name, a setting, a number below a word,
+    or much longer texts below it make a header.
+    """
+    settings, before, names = request.settings, request.columns, columns.names
+    if settings.header == "yes":
+        return True
+    if before is not None and before.names and set(names) >= {n for n in (before.label_name, *before.text_names) if n}:
+        return True
+    if columns.label is not None and names[columns.label] in {settings.label_column.strip().lower()} | LABEL_NAMES:
+        return True
+    chosen = {part.strip().lower() for part in settings.text_column.split(",")}
+    if any(names[text] in chosen for text in columns.texts):
+        return True
+    known = TEXT_NAMES.union(before.text_names if before else ())
+    if not any(names[text] in known for text in columns.texts):
+        return False
+    others = [i for i in range(len(names)) if i not in columns.texts]
+    body = [row for row in rows[1:] if len(row) == len(names)]
+    return len(names) > 2 or header.are_numbers_below(rows, others) or header.is_much_shorter(rows[0], body, columns)
+
+
+def _from_names(cells: List[str], name: str, request: Request) -> Optional[Columns]:
+    """The columns by the names in a first row; None where it does not name the text, or (in train) the label."""
+    names = normalised(cells)
+    settings, before = request.settings, request.columns
+    label_names = {before.label_name} if before and before.label_name else LABEL_NAMES
+    text_names = set(before.text_names) if before and before.names else TEXT_NAMES
+    if before and not set(names) & text_names:
+        text_names = TEXT_NAMES
+    label = _locate(names, settings.label_column, settings.text_column, label_names, "--label_column", name)
+    texts = _locate_texts(names, text_names, name, request)
+    if len(names) == 2 and len(texts) == 1 and label is None and not before:
+        label = 1 - texts[0]
+    if len(names) == 2 and not texts and label is not None:
+        texts = (1 - label,)
+    if not texts or label in texts or (label is None and request.labelled and before is None):
         return None
-    # In two columns "review" may be a text of one word, so that only a label's name or the setting makes a header.
-    text_is_set = text_column != "" and not text_column.strip().isdecimal()
-    if label_named or (text_named and (text_is_set or len(names) > 2)):
-        return Columns(label, text, True, len(names))
-    return None
+    return Columns(label, texts, len(names), tuple(names))
 
 
 def _locate(
     names: List[str], setting: str, other: str, known: AbstractSet[str], flag: str, path: str
-) -> Tuple[Optional[int], bool]:
-    """A column's number, if it is known, and whether it is known by its name."""
-    setting, other = setting.strip().lower(), other.strip().lower()
+) -> Optional[int]:
+    """A column's number by its setting or its name, if it is known."""
+    setting = setting.strip().lower()
+    others = {part.strip().lower() for part in other.split(",") if part.strip()}
     if setting.isdecimal():
-        number = int(setting)
-        return (number, names[number] in known) if number < len(names) else (None, False)
+        return int(setting) if int(setting) < len(names) else None
     wanted = {setting} if setting else known
-    fitting = [i for i, name in enumerate(names) if name in wanted and other not in (name, str(i))]
+    fitting = [i for i, name in enumerate(names) if name in wanted and not others & {name, str(i)}]
     if len(fitting) > 1:
-        choice = ", ".join(f"{names[i]!r} (column {i})" for i in fitting)
+        choice = ", ".join(f"'{names[i]}' (column {i})" for i in fitting)
         raise DataError(f"{path}: {choice} have fitting names; choose one with {flag}")
-    return (fitting[0], True) if fitting else (None, False)
+    return fitting[0] if fitting else None
+
+
+def _locate_texts(names: List[str], known: AbstractSet[str], path: str, request: Request) -> Tuple[int, ...]:
+    settings, before = request.settings, request.columns
+    parts = [part for part in settings.text_column.split(",") if part.strip()]
+    if not parts and before and before.names and set(before.text_names) <= set(names):
+        return tuple(names.index(text) for text in before.text_names)
+    columns = [_locate(names, part, settings.label_column, known, "--text_column", path) for part in parts or [""]]
+    return tuple(column for column in columns if column is not None) if None not in columns else ()
+
+
+def _from_positions(rows: Rows, width: int, name: str, request: Request) -> Columns:
+    """The columns of a file whose first row does not name them."""
+    settings, before = request.settings, request.columns
+    first = rows[0]
+    if before is not None and before.width == width:
+        return before._replace(names=())
+    if before is not None and width < before.width and request.labelled:
+        return Columns(None, (), width)
+    label = _chosen(settings.label_column, "--label_column", first, width, name) if request.labelled else None
+    parts = [part for part in settings.text_column.split(",") if part.strip()]
+    chosen = (_chosen(part, "--text_column", first, width, name) for part in parts)
+    texts = tuple(column for column in chosen if column is not None)
+    if label is not None and label in texts:
+        raise DataError(f"--label_column and --text_column both choose column {label} of {name}")
+    if not request.labelled:
+        return Columns(None, texts or (_only_text(rows, width, name),), width)
+    filled = _filled(rows, width) if not parts or label is None else []
+    if len(filled) == 2 and label is None and not texts:
+        label = _fewer_values([[row[i] for i in filled] for row in rows if len(row) == width], name, filled)
+    if len(filled) == 2 and label is None and len(texts) == 1:
+        label = next(i for i in filled if i not in texts)
+    if len(filled) == 2 and not texts and label is not None:
+        texts = (next(i for i in filled if i != label),)
+    if label is None or not texts:
+        raise DataError(_unsure(rows, width, name))
+    return Columns(label, texts, width)
 
 
 def _chosen(setting: str, flag: str, first: List[str], width: int, path: str) -> Optional[int]:
     """The column that a setting chooses in a file whose first row is not a complete header."""
-    names, wanted = _names(first), setting.strip().lower()
+    names, wanted = normalised(first), setting.strip().lower()
     if not wanted:
         return None
     if wanted.isdecimal() and int(wanted) < width:
@@ -88,42 +179,54 @@ def _chosen(setting: str, flag: str, first: List[str], width: int, path: str) ->
         return names.index(wanted)
     raise DataError(
         f"{flag} {setting!r}: {path} has no such column; it has {width} column(s), and its first row is "
-        f"{_shown(first)}{nearest(wanted, names)}"
+        f"{shown(first)}{nearest(wanted, names)}"
     )
 
 
-def _fewer_values(rows: List[List[str]], path: str) -> int:
+def _filled(rows: Rows, width: int) -> List[int]:
+    """The columns that are not empty in all rows."""
+    return [i for i in range(width) if any(len(row) == width and row[i].strip() for row in rows)]
+
+
+def _fewer_values(rows: Rows, path: str, columns: List[int]) -> int:
     values = [len({row[i].strip() for row in rows}) for i in (0, 1)]
     if values[0] == values[1] or (len(rows) >= 20 and 2 * min(values) > len(rows)):
         raise DataError(
             f"{path}: it is not clear which column is the label, because the columns have {values[0]} and {values[1]} "
-            f"different values in {len(rows)} rows; choose one with --label_column (0 or 1)"
+            f"different values in {len(rows)} rows; choose one with --label_column ({columns[0]} or {columns[1]})"
         )
-    return values.index(min(values))
+    return columns[values.index(min(values))]
 
 
-def _complete(label: Optional[int], text: Optional[int], width: int) -> Tuple[Optional[int], Optional[int]]:
-    """Where one of two columns is known, the other one is known too."""
-    if width == 2 and label is None and text is not None:
-        return 1 - text, text
-    if width == 2 and text is None and label is not None:
-        return label, 1 - label
-    return label, text
-
-
-def _unsure(path: str, width: int, first: List[str]) -> str:
-    if width == 1:
-        separator = "comma" if without_compression(path.lower()).endswith(".csv") else "tab"
-        return f"{path}: one column ({_shown(first)}); a label, a {separator} and a text were expected"
-    return (
-        f"{path}: {width} columns ({_shown(first)}), and no header row that names both a label and a text; choose them "
-        "with --label_column and --text_column (a name in the header, or a number from 0)"
+def _only_text(rows: Rows, width: int, name: str) -> int:
+    """The text's column in a file without names where no label is needed."""
+    filled = _filled(rows, width)
+    body = [row for row in rows if len(row) == width]
+    if len(filled) == 1:
+        return filled[0]
+    texts = [i for i in filled if not all(header.is_number(row[i]) for row in body)]
+    if len(texts) == 1:
+        return texts[0]
+    values = {i: len({row[i].strip() for row in body}) for i in filled}
+    few, many = min(filled, key=lambda i: values[i]), max(filled, key=lambda i: values[i])
+    if len(filled) == 2 and len(body) >= 3 and values[few] < values[many] and 2 * values[few] <= len(body):
+        return many
+    raise DataError(
+        f"{name}: it is not clear which of {width} columns is the text ({shown(rows[0])}); choose one with "
+        "--text_column (a name in the header, or a number from 0), or set --separator none where a line is one text"
     )
 
 
-def _names(cells: List[str]) -> List[str]:
-    return [cell.strip().lower() for cell in cells]
-
-
-def _shown(cells: List[str]) -> str:
-    return ", ".join(repr(cell if len(cell) <= 30 else cell[:30] + "…") for cell in cells[:8])
+def _unsure(rows: Rows, width: int, name: str) -> str:
+    first = rows[0]
+    if width == 1:
+        return f"{name}: one column ({shown(first)}); a label, a separator and a text were expected; set --separator"
+    flags = [i for i in range(width) if all(row[i].strip() in ("0", "1") for row in rows[1:] if len(row) == width)]
+    if len(flags) > 1 and len(rows) > 2:
+        names = ", ".join(f"'{first[i]}'" for i in flags if i < len(first))
+        return (
+            f"{name}: the columns {names} hold only 0 and 1: labels in one-hot columns are multi-label data, which are "
+            "not supported; write one column with the name of the class, and choose it with --label_column"
+        )
+    cells = f"{width} columns ({shown(first)})"
+    return f"{name}: {cells}, and no header row that names both a label and a text; {BY_SETTING}"

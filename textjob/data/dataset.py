@@ -11,7 +11,7 @@ from typing import Dict, List, NamedTuple, Set
 from textjob.data.examples import Collector, Examples
 from textjob.data.folders import some
 from textjob.data.form import DataSettings
-from textjob.data.sources import find_parts
+from textjob.data.sources import find_sources
 from textjob.data.split import split_off
 from textjob.errors import DataError
 
@@ -29,27 +29,78 @@ class Dataset(NamedTuple):
     digest: str
 
 
+class Parts(NamedTuple):
+    """The parts before anything is split off, the class names, and how they were read."""
+
+    examples: Dict[str, Examples]
+    labels: List[str]
+    notes: List[str]
+    collector: Collector
+
+
 def read_dataset(data_url: str, settings: DataSettings = DataSettings()) -> Dataset:  # noqa: B008 - it is frozen
-    """Read a folder or a file; ``max_bad_rows`` is a share of all rows when below 1, else a count."""
-    sources, unread = find_parts(data_url)
+    """Read a folder or a file and split off the parts that are missing.
+
+    Raises:
+        DataError: the data cannot be read, or a classifier cannot be trained on them.
+    """
+    parts = read_parts(data_url, settings)
+    return complete(parts)
+
+
+def read_parts(data_url: str, settings: DataSettings) -> Parts:
+    """The parts of a folder or a file.
+
+    Raises:
+        DataError: the data cannot be read, or have one class only.
+    """
+    sources, unread = find_sources(data_url)
     collector = Collector(settings)
     parts: Dict[str, Examples] = {}
     for part in ("train", "dev", "test"):
-        if part in sources:
-            parts[part] = collector.read(sources[part])
+        examples = collector.read(sources[part], part) if part in sources else None
+        if examples is not None:
+            parts[part] = examples
     if unread:
         collector.notes.append(f"not read: {some(unread)}")
     collector.note_bad_rows(settings.max_bad_rows)
-    for part, examples in parts.items():
-        if not examples.texts:
-            raise DataError(f"{sources[part].url}: no usable row for the {part} part")
-    # Before anything is split off: in very small data a class may have no row left in train.
+    collector.notes += _merge_numbers(parts)
+    # Before anything is split off, because in very small data a class may have no row left in train.
     labels = sorted(set(parts["train"].labels))
     if len(labels) == 1:
         raise DataError(f"{data_url}: one class only, {labels[0]!r}; a classifier needs two")
-    notes = collector.notes + _notes_on_texts(parts)
-    notes += _add_missing_parts(parts) + _notes_on_labels(parts, labels)
-    return Dataset(parts["train"], parts["dev"], parts["test"], labels, notes, _digest(parts))
+    return Parts(parts, labels, collector.notes + _notes_on_texts(parts) + _notes_on_case(labels), collector)
+
+
+def complete(parts: Parts) -> Dataset:
+    """The data set with the missing parts split off.
+
+    Raises:
+        DataError: the texts are too few.
+    """
+    examples = dict(parts.examples)
+    notes = parts.notes + _add_missing_parts(examples) + _notes_on_labels(examples, parts.labels)
+    return Dataset(examples["train"], examples["dev"], examples["test"], parts.labels, notes, _digest(examples))
+
+
+def _merge_numbers(parts: Dict[str, Examples]) -> List[str]:
+    """``1.0`` and ``1`` are one class: pandas writes whole numbers so in a column that has empty cells."""
+    labels = {label for examples in parts.values() for label in examples.labels}
+    merged = {f"{label}.0": label for label in labels if label.lstrip("-").isdecimal() and f"{label}.0" in labels}
+    if not merged:
+        return []
+    for part, examples in parts.items():
+        parts[part] = Examples(examples.texts, [merged.get(label, label) for label in examples.labels])
+    equal = ", ".join(f"{decimal} = {whole}" for decimal, whole in sorted(merged.items()))
+    return [f"labels that are the same number are one class: {equal}"]
+
+
+def _notes_on_case(labels: List[str]) -> List[str]:
+    variants: Dict[str, List[str]] = {}
+    for label in labels:
+        variants.setdefault(label.casefold(), []).append(label)
+    several = [", ".join(names) for names in variants.values() if len(names) > 1]
+    return [f"classes that differ only in upper and lower case: {names}" for names in several]
 
 
 def _add_missing_parts(parts: Dict[str, Examples]) -> List[str]:

@@ -1,13 +1,16 @@
 """Labelled texts, read part by part, and the account of every row that was left out."""
-from typing import List, NamedTuple
+from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from textjob.data.folders import Source
+from textjob.data.folders import Source, some
 from textjob.data.form import DataSettings, Reading, Record
 from textjob.data.records import Records
-from textjob.data.sources import find_parts
+from textjob.data.sources import find_sources
 from textjob.errors import DataError
 
 SHOWN = 10  # bad rows that are shown one by one
+ENOUGH = 20  # rows with labels that train lacks, from which on a part may be misread
+FIRST = 200  # rows of each part whose places are kept, for ``infer.py data``
+MISSING = frozenset({"nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "<NA>", "#N/A"})
 
 
 class Examples(NamedTuple):
@@ -15,6 +18,15 @@ class Examples(NamedTuple):
 
     texts: List[str]
     labels: List[str]
+
+
+class FileReport(NamedTuple):
+    """How one file was read."""
+
+    part: str
+    reading: Reading
+    rows: int
+    bad_rows: int
 
 
 class Collector:
@@ -26,23 +38,33 @@ class Collector:
         self.notes: List[str] = []
         self.bad: List[str] = []
         self.rows = 0
+        self.files: List[FileReport] = []
+        self.places: Dict[str, List[str]] = {}
+        self._classes: Optional[FrozenSet[str]] = None
 
-    def read(self, source: Source) -> Examples:
-        """The usable rows of a part, in order."""
-        examples = Examples([], [])
-        reading = self.records.open(source)
-        for record in reading.records:
-            self.rows += 1
-            label = (record.label or "").strip()
-            error = record.error or why_unusable(record)
-            if error:
-                self.bad.append(f"{record.place}: {error}")
-            else:
-                examples.texts.append(record.text)
-                examples.labels.append(label)
-        self.notes += reading.notes
-        self.notes.append(f"{reading.name}: {len(examples.texts):,} rows, {reading.details}")
-        self._note_first_label(reading, examples.labels)
+    def read(self, sources: Sequence[Source], part: str = "train") -> Optional[Examples]:
+        """The usable rows of a part, in order; None where its files have no labels.
+
+        Raises:
+            DataError: a file cannot be read, or no row of the part is usable.
+        """
+        examples, bad = Examples([], []), len(self.bad)
+        self.places[part] = []
+        for source in sources:
+            reading = self.records.open(source)
+            if not reading.labelled:
+                self._leave_out(reading, part)
+                return None
+            self._read_file(reading, part, examples)
+        if not examples.texts:
+            reasons = "".join("\n  " + line for line in self.bad[bad:][:SHOWN])
+            raise DataError(f"{some([source.url for source in sources])}: no usable row for the {part} part{reasons}")
+        if self._classes is None:
+            self._classes = frozenset(examples.labels)
+            return examples
+        unknown = sum(label not in self._classes for label in examples.labels)
+        if unknown == len(examples.labels) or (unknown >= ENOUGH and 2 * unknown > len(examples.labels)):
+            return self._other_labels(examples, part, some([source.name for source in sources]))
         return examples
 
     def note_bad_rows(self, limit: float) -> None:
@@ -59,26 +81,67 @@ class Collector:
         self.notes.append(count + ", left out:")
         self.notes.extend("  " + line for line in shown)
 
-    def _note_first_label(self, reading: Reading, labels: List[str]) -> None:
-        if reading.columns is None or reading.columns.header or len(labels) < 20:
-            return
-        if labels.count(labels[0]) == 1:
+    def _read_file(self, reading: Reading, part: str, examples: Examples) -> None:
+        before, bad = len(examples.texts), len(self.bad)
+        places = self.places[part]
+        for record, label, error in checked(reading.records, self.settings.nan_is_a_class):
+            if error:
+                self.bad.append(f"{record.place}: {error}")
+                continue
+            if len(examples.texts) < FIRST:
+                places.append(record.place)
+            examples.texts.append(record.text)
+            examples.labels.append(label)
+        rows = len(examples.texts) - before
+        self.rows += rows + len(self.bad) - bad
+        self.notes += reading.notes
+        self.notes.append(f"{reading.name}: {rows:,} rows, {reading.details}")
+        self.files.append(FileReport(part, reading, rows, len(self.bad) - bad))
+
+    def _leave_out(self, reading: Reading, part: str) -> None:
+        columns = ", ".join(reading.column_names)
+        self.notes.append(
+            f"{reading.name}: the {part} part is left out, because the file has no label column (columns: {columns})"
+        )
+        self.files.append(FileReport(part, reading, 0, 0))
+        del self.places[part]
+
+    def _other_labels(self, examples: Examples, part: str, name: str) -> Optional[Examples]:
+        """A part whose labels train lacks: it has no labels where all are one placeholder, else it is misread."""
+        labels = sorted(set(examples.labels) - (self._classes or set()))
+        known = some(sorted(self._classes or ()))
+        if len(set(examples.labels)) == 1:
             self.notes.append(
-                f"{reading.name}: no other row has the label of the first row, {labels[0]!r}: if it is the name of a "
-                "column, give it as --label_column"
+                f"{name}: the {part} part is left out, because all its labels are '{labels[0]}', which is not a label "
+                f"of train ({known})"
             )
+            del self.places[part]
+            return None
+        raise DataError(
+            f"{name}: most labels of the {part} part ({some(labels)}) are not labels of train ({known}); the file may "
+            "have other columns or no labels: remove it, or set --label_column and --text_column"
+        )
 
 
-def why_unusable(record: Record) -> str:
-    """Why a row cannot be trained on or evaluated, or ``""``."""
-    label = (record.label or "").strip()
+def checked(records: Iterator[Record], nan_is_a_class: bool) -> Iterator[Tuple[Record, str, str]]:
+    """Each record with its label without blanks at the ends, and why it cannot be trained on, or ``""``."""
+    for record in records:
+        label = (record.label or "").strip()
+        yield record, label, record.error or why_unusable(label, record.text, nan_is_a_class)
+
+
+def why_unusable(label: str, text: str, nan_is_a_class: bool = False) -> str:
+    """Why a label or a text cannot be used, or ``""``."""
     if not label:
         return "the label is empty"
+    if label in MISSING and not nan_is_a_class:
+        return f"the label is missing ('{label}'); --nan_is_a_class true makes it a class"
     if len(label.splitlines()) > 1:
         return "a line separator inside the label"
-    return "" if record.text.strip() else "the text is empty"
+    return "" if text.strip() else "the text is empty"
 
 
 def read_examples(data_url: str, settings: DataSettings) -> Examples:
     """The usable rows of a file or of the training part of a folder."""
-    return Collector(settings).read(find_parts(data_url)[0]["train"])
+    examples = Collector(settings).read(find_sources(data_url).parts["train"])
+    return examples or Examples([], [])

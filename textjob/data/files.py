@@ -1,4 +1,4 @@
-"""Files as decoded lines: decompression, encoding, byte-order marks.
+"""Files as decoded lines: decompression, encoding, line ends, byte-order marks.
 
 A file is never held in memory: it is read once to decide its encoding and once for its rows.
 """
@@ -7,15 +7,18 @@ import codecs
 import gzip
 import lzma
 import zlib
-from typing import IO, Callable, Dict, Iterator, NamedTuple, Tuple
+from typing import IO, Any, Callable, Dict, Iterator, NamedTuple, Tuple
 
+from textjob.data import encoding as encodings
 from textjob.errors import DataError
 
-COMPRESSED: Dict[str, Callable[[str], IO[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}  # type: ignore[dict-item]
+SUFFIXES = (".gz", ".bz2", ".xz")
+_OPENERS: Dict[bytes, Callable[[str], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_CHUNK = 1 << 20
 
 
 class Line(NamedTuple):
-    """A decoded line with its line feed; ``error`` says why it could not be decoded."""
+    """A decoded line with its line end; ``error`` says why it could not be decoded."""
 
     number: int
     text: str
@@ -23,77 +26,136 @@ class Line(NamedTuple):
 
 
 class TextFile(NamedTuple):
-    """A file of text: its path, its name in messages (``train.csv``), its encoding."""
+    """A file of text: its path, its name in messages (``train.csv``), its encoding, are its line ends CR alone."""
 
     path: str
     name: str
     encoding: str
+    carriage_returns: bool = False
 
     def lines(self) -> Iterator[Line]:
         """The lines, numbered from 1."""
-        for number, raw in enumerate(raw_lines(self.path), 1):
-            yield Line(number, *decode(raw, self.encoding))
+        if self.encoding.startswith("utf-16"):
+            for number, text in enumerate(_split(_decoded(self.path, self.encoding), "\n", "\r"), 1):
+                error = f"not {self.encoding.upper()}" if _DAMAGED in text else ""
+                yield Line(number, text.lstrip("\ufeff").replace("\0", " "), error)
+            return
+        codec = _codec(self.encoding)
+        raw = _split(chunks(self.path), b"\n", b"\r") if self.carriage_returns else raw_lines(self.path)
+        for number, line in enumerate(raw, 1):
+            yield Line(number, *decode(line, codec))
 
 
-def open_text(path: str, name: str) -> TextFile:
-    """The file with its encoding decided from its content."""
-    return TextFile(path, name, decide_encoding(path))
+def open_text(path: str, name: str, encoding: str = "") -> TextFile:
+    """The file with its encoding: the given one, or the one that its bytes show.
+
+    Raises:
+        DataError: the file cannot be read, or its encoding is unclear.
+    """
+    start = next(chunks(path), b"")
+    if not encoding:
+        decision = encodings.decide(chunks(path))
+        encoding = decision.encoding
+        if not encoding:
+            raise DataError(decision.question(name))
+    return TextFile(path, name, encoding, b"\r" in start and b"\n" not in start)
+
+
+def known_encoding(name: str) -> str:
+    """The encoding of a setting.
+
+    Raises:
+        DataError: the setting names no encoding that can be read.
+    """
+    encoding = encodings.find_encoding(name) if name else ""
+    if name and not encoding:
+        raise DataError(f"--encoding {name!r} is unknown; expected one of {', '.join(encodings.ENCODINGS)}")
+    return encoding
 
 
 def without_compression(name: str) -> str:
     """The name without ``.gz``, ``.bz2`` or ``.xz``."""
-    return next((name[: -len(suffix)] for suffix in COMPRESSED if name.lower().endswith(suffix)), name)
+    return next((name[: -len(suffix)] for suffix in SUFFIXES if name.lower().endswith(suffix)), name)
 
 
 def raw_lines(path: str) -> Iterator[bytes]:
-    """The lines as bytes, decompressed.
+    """The lines as bytes, decompressed, split at LF.
 
     Raises:
         DataError: the file cannot be read, or its compression is damaged.
     """
-    suffix = next((suffix for suffix in COMPRESSED if path.lower().endswith(suffix)), "")
     try:
-        with COMPRESSED[suffix](path) if suffix else open(path, "rb") as file:
+        with _open(path) as file:
             yield from file
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
-def decode(data: bytes, encoding: str) -> Tuple[str, str]:
+def chunks(path: str) -> Iterator[bytes]:
+    """The content as bytes, decompressed."""
+    try:
+        with _open(path) as file:
+            chunk = file.read(_CHUNK)
+            while chunk:
+                yield chunk
+                chunk = file.read(_CHUNK)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def decode(data: bytes, codec: str) -> Tuple[str, str]:
     """The text and the decoding error or ``""``; a byte-order mark is dropped and NUL becomes a blank."""
     try:
-        text, error = data.decode(encoding), ""
+        text, error = data.decode(codec), ""
     except UnicodeDecodeError as problem:
-        text = data.decode(encoding, "replace")
-        error = f"not {encoding.upper()}: byte 0x{data[problem.start]:02X} at position {problem.start}"
+        text = data.decode(codec, "replace")
+        error = f"not {codec.upper()}: byte 0x{data[problem.start]:02X} at position {problem.start}"
     # Not only the first line may begin with a mark, because files are joined with ``cat``.
     text = text[1:] if text.startswith("\ufeff") else text
     return text.replace("\0", " "), error
 
 
-def decide_encoding(path: str) -> str:
-    """``utf-8`` or ``gb18030``: the first, unless most of the lines that are not ASCII fail to decode as UTF-8.
-
-    A line that decodes as UTF-8 is strong evidence: of 54,597 Chinese headlines and reviews written as
-    GB18030, no line does; of the same written as UTF-8, 17 % decode as GB18030, into wrong characters.
-    """
-    foreign = decoded = 0
-    for number, line in enumerate(raw_lines(path)):
-        if number == 0 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise DataError(f"{path} is UTF-16; UTF-8 or GB18030 was expected: save it as UTF-8")
-        if number == 0 and line.startswith(codecs.BOM_UTF8):
-            return "utf-8"
-        if not line.isascii():
-            foreign += 1
-            decoded += not decode(line, "utf-8")[1]
-    return "utf-8" if 2 * decoded >= foreign else "gb18030"
+def decode_text(data: bytes, encoding: str) -> Tuple[str, str]:
+    """A whole text by the name of its encoding, and the decoding error or ``""``."""
+    return decode(data, encodings.ENCODINGS[encoding] if encoding.startswith("utf-16") else _codec(encoding))
 
 
-def read_text(path: str) -> Tuple[str, str]:
-    """A file that is one text, and its encoding: ``utf-8``, ``gb18030``, or ``""`` where neither decodes."""
-    data = b"".join(raw_lines(path))
-    for encoding in ("utf-8", "gb18030"):
-        text, error = decode(data, encoding)
-        if not error:
-            return text, encoding
-    return "", ""
+def _codec(encoding: str) -> str:
+    return "utf-8" if encoding == "utf-8" else encodings.ENCODINGS[encoding]
+
+
+def _open(path: str) -> IO[bytes]:
+    """The file, decompressed where its first bytes are those of a compressed file."""
+    with open(path, "rb") as file:
+        start = file.read(6)
+    for magic, opener in _OPENERS.items():
+        if start.startswith(magic):
+            return opener(path)  # type: ignore[no-any-return]
+    return open(path, "rb")
+
+
+_DAMAGED = "\udfff"  # a lone surrogate is never the result of decoding
+codecs.register_error("textjob.damaged", lambda error: (_DAMAGED, error.end))  # type: ignore[attr-defined]
+
+
+def _decoded(path: str, encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encodings.ENCODINGS[encoding])("textjob.damaged")
+    for chunk in chunks(path):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", True)
+
+
+def _split(parts: Iterator[Any], feed: Any, carriage_return: Any) -> Iterator[Any]:
+    """Lines with their ends from parts of a text: split at LF, or at CR where the first part has no LF."""
+    rest = next(parts, feed[:0])
+    end = carriage_return if carriage_return in rest and feed not in rest else feed
+    for part in parts:
+        lines = (rest + part).split(end)
+        rest = lines.pop()
+        for line in lines:
+            yield line + end
+    for line in rest.split(end)[:-1]:
+        yield line + end
+    rest = rest.split(end)[-1]
+    if rest:
+        yield rest

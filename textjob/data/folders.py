@@ -4,7 +4,7 @@ from typing import List, NamedTuple
 
 from textjob.errors import DataError
 
-JUNK = frozenset({"__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini"})
+JUNK = frozenset({"__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini", "_SUCCESS"})
 
 
 class Entry(NamedTuple):
@@ -15,17 +15,21 @@ class Entry(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The rows of a part: a file, or a folder of class folders; ``name`` is its path inside the data."""
+    """A file, or a folder of class folders; ``name`` is its path inside the data.
+
+    ``labels_url`` is the second file of a pair: its lines are the labels of the lines of the first.
+    """
 
     url: str
     name: str
-    is_folder: bool
+    is_folder: bool = False
+    labels_url: str = ""
 
 
 def list_folder(url: str) -> List[Entry]:
     """The content of a folder, sorted by name, without hidden files and the files that systems leave behind."""
     try:
-        names = [name for name in os.listdir(url) if not name.startswith(".") and name not in JUNK]
+        names = [name for name in os.listdir(url) if not name.startswith((".", "~$")) and name not in JUNK]
     except OSError as error:
         raise DataError(f"{url} cannot be listed: {error}") from error
     return sorted(Entry(_readable(name, url), os.path.isdir(join(url, name))) for name in names)
@@ -33,7 +37,13 @@ def list_folder(url: str) -> List[Entry]:
 
 def join(url: str, name: str) -> str:
     """The path of an entry of a folder."""
-    return "{}/{}".format(url.rstrip("/"), name)
+    return f"{url.rstrip('/')}/{name}"
+
+
+def is_output(url: str) -> bool:
+    """Is a folder the --train_url of a job?"""
+    names = {entry.name for entry in list_folder(url)}
+    return len(names & {"model", "report", "logs", "checkpoints", "metric.json"}) > 1
 
 
 def some(names: List[str], limit: int = 5) -> str:

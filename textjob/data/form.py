@@ -1,12 +1,13 @@
 """What every form of data is read into: records, and the settings that decide how.
 
-A form is one module in ``textjob/data/forms/`` that holds a :class:`Form` named ``FORM``, and one entry in
+A form of file is one module in ``textjob/data/forms/`` that holds a :class:`Form` named ``FORM``, and one entry in
 the table of ``textjob/data/forms/__init__.py``.
 """
 from dataclasses import dataclass, field, fields
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from textjob.data.files import TextFile
+from textjob.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -16,17 +17,24 @@ class DataSettings:
     label_column: str = ""
     text_column: str = ""
     max_bad_rows: float = 0.25
+    separator: str = ""
+    encoding: str = ""
+    header: str = "auto"
+    nan_is_a_class: bool = False
+    class_folder_texts: str = "auto"
 
     @classmethod
     def of(cls, job: Any) -> "DataSettings":
-        """The settings of a job that has these among others."""
-        return cls(**{setting.name: getattr(job, setting.name) for setting in fields(cls)})
+        """The settings of a job (or of a parsed command line) that has these among others."""
+        names = [setting.name for setting in fields(cls) if hasattr(job, setting.name)]
+        return cls(**{name: getattr(job, name) for name in names})
 
 
 class Record(NamedTuple):
     """One row, line or file: where it is (``train.csv:2``), its text, its label, or why it cannot be read.
 
-    ``label`` is None in data without labels; ``error`` is ``""`` in a record that can be read.
+    ``label`` is None in data without labels; ``error`` is ``""`` in a record that can be read; ``cells`` are the
+    row as it was read: a list of cells, or an object of JSON.
     """
 
     place: str
@@ -34,15 +42,29 @@ class Record(NamedTuple):
     text: str
     label: Optional[str]
     error: str
+    cells: Any = None
 
 
 class Columns(NamedTuple):
-    """The columns of the label and the text in rows of ``width`` cells; does the first row name them."""
+    """The columns of the label and of the text (several are joined) in rows of ``width`` cells.
+
+    ``names`` are those of the header row, in lower case, and empty where the file has no header row.
+    """
 
     label: Optional[int]
-    text: int
-    header: bool
+    texts: Tuple[int, ...]
     width: int
+    names: Tuple[str, ...] = ()
+
+    @property
+    def label_name(self) -> str:
+        """The name of the label's column, or ``""``."""
+        return self.names[self.label] if self.names and self.label is not None else ""
+
+    @property
+    def text_names(self) -> Tuple[str, ...]:
+        """The names of the text's columns."""
+        return tuple(self.names[text] for text in self.texts) if self.names else ()
 
 
 class Request(NamedTuple):
@@ -60,14 +82,37 @@ class Reading:
     name: str
     form: str
     records: Iterator[Record]
+    encoding: str = ""
+    separator: str = ""
     columns: Optional[Columns] = None
+    column_names: List[str] = field(default_factory=list)
     details: str = ""
     notes: List[str] = field(default_factory=list)
+    labelled: bool = True
 
 
 class Form(NamedTuple):
-    """A form of file: its name, the suffixes of its files, and the function that reads one."""
+    """A form of file: is a file of this form, by its first lines, and the function that reads it."""
 
     name: str
-    suffixes: Tuple[str, ...]
+    fits: Callable[[TextFile, List[str]], bool]
     read: Callable[[TextFile, Request], Reading]
+
+
+def one_label(labels: Sequence[Any], place: str) -> str:
+    """The only label of a row, or ``""``.
+
+    Raises:
+        DataError: the row has several labels.
+    """
+    if len(labels) > 1:
+        shown = ", ".join(str(label) for label in labels)
+        raise DataError(
+            f"{place}: several labels ({shown}); multi-label data are not supported: every row needs exactly one label"
+        )
+    return str(labels[0]) if labels else ""
+
+
+def shown(cells: Sequence[str]) -> str:
+    """The first cells of a row, for a message."""
+    return ", ".join(f"'{cell if len(cell) <= 30 else cell[:30] + '…'}'" for cell in cells[:8])

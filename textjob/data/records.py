@@ -4,11 +4,11 @@
 """
 from typing import Optional
 
-from textjob.data.files import open_text
+from textjob.data.files import known_encoding
 from textjob.data.folders import Source
-from textjob.data.form import Columns, DataSettings, Form, Reading, Record, Request
-from textjob.data.forms import ACCEPTED, class_folders, form_of
-from textjob.errors import DataError
+from textjob.data.form import Columns, DataSettings, Reading, Record, Request
+from textjob.data.forms import class_folders, read_file
+from textjob.data.refused import refuse_archive
 
 __all__ = ["DataSettings", "Reading", "Record", "Records"]
 
@@ -19,20 +19,19 @@ class Records:
     def __init__(self, settings: DataSettings, labelled: bool = True) -> None:
         self.settings = settings
         self.labelled = labelled
+        self._encoding = known_encoding(settings.encoding)
         self._columns: Optional[Columns] = None
 
     def open(self, source: Source) -> Reading:
-        """The records of a file, or of a folder of class folders.
+        """The records of a source.
 
         Raises:
             DataError: the form, the encoding or the columns cannot be decided.
         """
+        request = Request(self.settings, self._columns, self.labelled)
         if source.is_folder:
-            return class_folders.read(source)
-        form: Optional[Form] = form_of(source.name)
-        if form is None:
-            raise DataError(f"{source.url}: the file's name does not say what form it has; {ACCEPTED}")
-        file = open_text(source.url, source.name)
-        reading = form.read(file, Request(self.settings, self._columns, self.labelled))
+            return class_folders.read(source, request, self._encoding)
+        refuse_archive(source.url, source.name)
+        reading = read_file(source.url, source.name, self._encoding, request)
         self._columns = self._columns or reading.columns
         return reading

@@ -1,13 +1,15 @@
-"""Rows of cells to records: which columns are the label and the text, and which rows have too many cells."""
+"""Rows of cells to records: which columns are the label and the text, which rows have another number of cells."""
 from itertools import chain, islice
 from typing import Iterator, List, NamedTuple, Optional
 
-from textjob.data.columns import find_columns, header_columns, most_common_width
-from textjob.data.files import TextFile
-from textjob.data.form import Columns, Reading, Record, Request
+from textjob.data.columns import find_columns, most_common_width
+from textjob.data.dialect import NO_QUOTES, SEPARATORS, Dialect
+from textjob.data.form import Columns, Reading, Record, Request, one_label
+from textjob.data.names import LABEL_NAMES, TEXT_NAMES, normalised
 from textjob.errors import DataError
 
 SAMPLE = 10000  # rows that decide the columns, so that a file may be larger than memory
+_OVER_LINES = "a quoted text over several lines, in a file that is read without quotes"
 
 
 class Row(NamedTuple):
@@ -18,52 +20,153 @@ class Row(NamedTuple):
     error: str
 
 
-def read_table(file: TextFile, request: Request, rows: Iterator[Row], form: str, separator: str) -> Reading:
+def read_table(name: str, form: str, encoding: str, dialect: Dialect, rows: Iterator[Row], request: Request) -> Reading:
     """The records of a file of rows; the columns are decided from its first rows and its own header."""
     sample = list(islice(rows, SAMPLE))
-    columns = _decide_columns(sample, file.name, request)
-    records = _records(chain(sample, rows), file.name, columns, separator)
-    return Reading(file.name, form, records, columns, _details(file, columns))
+    columns = _decide_columns(sample, name, request)
+    reading = Reading(name, form, iter(()), encoding, dialect.separator, columns)
+    reading.column_names = _column_names(sample, columns)
+    reading.labelled = columns.label is not None
+    reading.details = _details(encoding, dialect, columns)
+    reading.records = _records(chain(sample, rows), reading, columns, dialect, request.labelled)
+    return reading
 
 
 def _decide_columns(sample: List[Row], name: str, request: Request) -> Columns:
     cells = [row.cells for row in sample if row.cells is not None]
-    if not request.labelled and (not cells or most_common_width(cells) == 1):
-        return Columns(None, 0, False, 1)
+    if not request.labelled and not cells:
+        return Columns(None, (0,), 1)
     if not sample:
         raise DataError(f"{name} is empty; rows of a label and a text were expected")
     if not cells:
         raise DataError(f"{name}: no row can be read; line {sample[0].line}: {sample[0].error}")
-    settings = request.settings
-    if request.columns is None:
-        return find_columns(cells, name, settings.label_column, settings.text_column)
-    # Each file is looked at by itself: dev may lack the header of train, or have its columns in another order.
-    own = header_columns(cells[0], name, settings.label_column, settings.text_column)
-    return own or request.columns._replace(header=False)
+    return find_columns(cells, name, request)
 
 
-def _records(rows: Iterator[Row], name: str, columns: Columns, separator: str) -> Iterator[Record]:
-    header = columns.header
-    for row in rows:
-        place = f"{name}:{row.line}"
-        if row.cells is None:
+def _column_names(sample: List[Row], columns: Columns) -> List[str]:
+    first = next((row.cells for row in sample if row.cells is not None), [])
+    if len(first) != columns.width:
+        return list(columns.names)
+    return [cell.strip() for cell in first] if columns.names else [str(i) for i in range(columns.width)]
+
+
+def _records(
+    rows: Iterator[Row], reading: Reading, columns: Columns, dialect: Dialect, labelled: bool
+) -> Iterator[Record]:
+    guarded = _guarded(rows, columns.width) if dialect.quotes == NO_QUOTES and columns.width > 1 else rows
+    header = bool(columns.names)
+    for row in guarded:
+        place = f"{reading.name}:{row.line}"
+        cells = row.cells
+        if cells is None:
             yield Record(place, row.line, "", None, row.error)
         elif header:
             header = False
-        elif len(row.cells) != columns.width:
-            yield Record(place, row.line, "", None, _wrong_width(len(row.cells), columns.width, separator))
+        elif _is_repeated_header(cells, columns):
+            reading.notes.append(f"{place}: a header row, as where files were joined; it is not a row")
+            if columns.names:
+                columns = _reordered(columns, normalised(cells))
+        elif len(cells) != columns.width:
+            yield Record(place, row.line, "", None, _wrong_width(len(cells), columns.width, dialect), cells)
+        elif columns.label is None:
+            yield Record(place, row.line, _text(cells, columns), None, "", cells)
         else:
-            label = None if columns.label is None else row.cells[columns.label]
-            yield Record(place, row.line, row.cells[columns.text], label, "")
+            label = cells[columns.label].strip()
+            if label[:1] in ("[", "_") and labelled:
+                label = _unwrapped(label, place)
+            yield Record(place, row.line, _text(cells, columns), label, "", cells)
 
 
-def _wrong_width(width: int, expected: int, separator: str) -> str:
-    cause = "a comma outside quotes" if separator == "," else "a tab inside the text"
+def _text(cells: List[str], columns: Columns) -> str:
+    if len(columns.texts) == 1:
+        return cells[columns.texts[0]]
+    return " ".join(cells[text] for text in columns.texts if cells[text].strip())
+
+
+def _is_repeated_header(cells: List[str], columns: Columns) -> bool:
+    """Is a row the header of the file again, or, in a file without one, a row of two known names?"""
+    if columns.label is None or len(cells) != columns.width:
+        return False
+    label = cells[columns.label].strip().lower()
+    if not columns.names:
+        return label in LABEL_NAMES and all(cells[text].strip().lower() in TEXT_NAMES for text in columns.texts)
+    return label in columns.names and sorted(normalised(cells)) == sorted(columns.names)
+
+
+def _reordered(columns: Columns, names: List[str]) -> Columns:
+    label = names.index(columns.label_name)
+    return Columns(label, tuple(names.index(text) for text in columns.text_names), columns.width, tuple(names))
+
+
+def _unwrapped(label: str, place: str) -> str:
+    """A label without fastText's ``__label__``, or out of a list of one (``['good']``)."""
+    if label.startswith("__label__"):
+        labels = label.replace(",", " ").split()
+        if len(labels) > 1 and all(part.startswith("__label__") for part in labels):
+            one_label(labels, place)
+        return label[len("__label__"):].strip()
+    if label.startswith("[") and label.endswith("]"):
+        inside = label[1:-1].strip()
+        parts = [part.strip().strip("'\"").strip() for part in inside.split(",")] if inside else []
+        return one_label(parts, place)
+    return label
+
+
+def _guarded(rows: Iterator[Row], width: int) -> Iterator[Row]:
+    """Marks the lines of a quoted text that goes over several lines, so that no half of a text is a row."""
+    held: Optional[Row] = None
+    inside = False
+    for row in rows:
+        cells = row.cells or [""]
+        short = row.cells is not None and len(cells) < width
+        if held is not None:
+            inside = short
+            yield _part_of_quoted(held) if short else held
+            held = None
+        if short and _opens_quote(cells[-1]):
+            inside = True
+            yield _part_of_quoted(row)
+        elif inside and (short or (cells[0].endswith('"') and cells[0].count('"') % 2 == 1)):
+            inside = '"' not in "".join(cells)
+            yield _part_of_quoted(row)
+        elif row.cells is not None and len(cells) == width and _opens_quote(cells[-1]):
+            held, inside = row, False
+        else:
+            inside = False
+            yield row
+    if held is not None:
+        yield held
+
+
+def _part_of_quoted(row: Row) -> Row:
+    return row._replace(cells=None, error=_OVER_LINES)
+
+
+def _opens_quote(cell: str) -> bool:
+    return cell.startswith('"') and cell.count('"') % 2 == 1
+
+
+def _wrong_width(width: int, expected: int, dialect: Dialect) -> str:
+    separator = SEPARATORS.get(dialect.separator, f"'{dialect.separator}'")
     counts = f"{width} cells where {expected} were expected"
-    return f"{counts}; {cause}?" if width > expected else counts
+    quotes = "inside the text" if dialect.quotes == NO_QUOTES else "outside quotes"
+    return f"{counts}; {separator} {quotes}?" if width > expected else counts
 
 
-def _details(file: TextFile, columns: Columns) -> str:
-    header = "a header row" if columns.header else "no header row"
-    label = "no label" if columns.label is None else f"label in column {columns.label}"
-    return f"{file.encoding.upper()}, {header}, {label}, text in column {columns.text}"
+def _details(encoding: str, dialect: Dialect, columns: Columns) -> str:
+    parts = [encoding.upper()] if encoding else []
+    if dialect.separator in (";", "|") or len(dialect.separator) > 1:
+        parts.append(f"separated by {SEPARATORS.get(dialect.separator, repr(dialect.separator))}")
+    if dialect.separator == "\t" and dialect.quotes != NO_QUOTES:
+        parts.append("cells in quotes")
+    parts.append("a header row" if columns.names else "no header row")
+    parts.append("no label" if columns.label is None else f"label in column {_place(columns, columns.label)}")
+    parts.append(f"text in column {', '.join(_place(columns, text) for text in columns.texts)}")
+    return ", ".join(parts)
+
+
+def _place(columns: Columns, number: int) -> str:
+    return f"{number} ({columns.names[number]})" if columns.names else str(number)
+
+
+__all__ = ["Row", "most_common_width", "read_table"]

@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Tuple
 from textjob import metrics
 from textjob.data.examples import Collector
 from textjob.data.records import DataSettings
-from textjob.data.sources import find_parts
+from textjob.data.sources import find_sources
 from textjob.errors import DataError
 from textjob.report.comparison import markdown_table
 from textjob.serving.client import Rehearsal
@@ -18,12 +18,13 @@ def evaluate(rehearsal: Rehearsal, data_url: str, settings: DataSettings) -> Tup
 
     A text whose label the model does not know, or which the model cannot answer, counts as wrong.
     """
-    sources, _ = find_parts(data_url)
+    parts, _ = find_sources(data_url)
+    part = next(part for part in ("test", "dev", "train") if part in parts)
     collector = Collector(settings)
-    examples = collector.read(sources["test"] if "test" in sources else sources["train"])
-    collector.note_bad_rows(len(examples.texts) + len(collector.bad))
-    if not examples.texts:
-        raise DataError(f"{data_url}: no usable row")
+    examples = collector.read(parts[part], part)
+    if examples is None:
+        raise DataError(f"{data_url}: the {part} part has no labels, so that answers cannot be compared with them")
+    collector.note_bad_rows(collector.rows)
     predicted: List[str] = []
     for first in range(0, len(examples.texts), _CHUNK):
         for answer in rehearsal.classify(examples.texts[first:first + _CHUNK], top_k=1):

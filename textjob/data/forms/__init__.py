@@ -1,21 +1,20 @@
 """The forms of data, one module each; a new form is a new module and its entry in ``FORMS``."""
-from typing import Optional, Tuple
+from itertools import islice
+from typing import Tuple
 
-from textjob.data.files import COMPRESSED, without_compression
-from textjob.data.form import Form
-from textjob.data.forms import delimited, rfc4180
+from textjob.data.files import open_text
+from textjob.data.form import Form, Reading, Request
+from textjob.data.forms import delimited
 
-FORMS: Tuple[Form, ...] = (delimited.FORM, rfc4180.FORM)
-SUFFIXES = tuple(suffix for form in FORMS for suffix in form.suffixes)
-ACCEPTED = "accepted are {}, each also as {}".format(", ".join(SUFFIXES), ", ".join(COMPRESSED))
+FORMS: Tuple[Form, ...] = (delimited.FORM,)
+"""The first form that fits the first lines of a file reads it; the last one fits every text."""
 
-
-def form_of(name: str) -> Optional[Form]:
-    """The form of a file by its name."""
-    return next((form for form in FORMS if suffix(name) in form.suffixes), None)
+LOOKED_AT = 20  # lines that decide the form
 
 
-def suffix(name: str) -> str:
-    """The suffix of a file's name that belongs to a form, or ``""``."""
-    stem = without_compression(name.rsplit("/", 1)[-1].lower())
-    return next((known for known in SUFFIXES if stem.endswith(known)), "")
+def read_file(path: str, name: str, encoding: str, request: Request) -> Reading:
+    """The records of a file, whose form is decided by its content."""
+    file = open_text(path, name, encoding)
+    lines = [line.text for line in islice(file.lines(), LOOKED_AT) if not line.error and line.text.strip()]
+    form = next(form for form in FORMS if form.fits(file, lines))
+    return form.read(file, request)

@@ -1,0 +1,186 @@
+"""How a table is written: its separator and its quotes, decided from its first lines.
+
+A separator fits where nearly all rows have the same number of cells, two or more. Where two separators fit, the one
+under which the first row names the columns is taken; otherwise the job stops, because the wrong one cuts texts.
+"""
+import csv
+import re
+from collections import Counter
+from typing import Dict, Iterable, List, NamedTuple, Tuple
+
+from textjob.data.names import has_names
+from textjob.errors import DataError
+
+SEPARATORS = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "'|'"}
+WORDS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "\\t": "\t", "none": ""}
+CONSISTENT = 0.9  # share of the rows that have the same number of cells where a separator fits
+USABLE = 0.5  # the same for the separator that belongs to the file's suffix: the other rows are bad rows
+LONGEST_CELL = 1 << 24  # characters; a longer cell is an unclosed quote, not a text
+
+NO_QUOTES, DOUBLED, BACKSLASH, AFTER_BLANK = "none", "doubled", "backslash", "doubled, after a blank"
+
+
+class Dialect(NamedTuple):
+    """``separator`` is ``""`` in a file of one column; ``quotes`` is one of the constants above."""
+
+    separator: str
+    quotes: str
+
+
+class _Fit(NamedTuple):
+    dialect: Dialect
+    width: int
+    share: float
+    first: List[str]
+
+
+def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
+    """The dialect of a file, from its first lines with their line ends.
+
+    Raises:
+        DataError: several separators fit.
+    """
+    lines = [line for line in lines if line.strip()]
+    if setting:
+        separator = WORDS.get(setting, setting)
+        return _fit(lines, separator).dialect if separator else Dialect("", NO_QUOTES)
+    if lines and excel_separator(lines[0]):
+        return _fit(lines[1:], excel_separator(lines[0])).dialect
+    usual = "," if name.endswith(".csv") else "\t"
+    fits = [_fit(lines, separator) for separator in SEPARATORS]
+    usable = [
+        fit for fit in fits if fit.share >= (USABLE if labelled and fit.dialect.separator == usual else CONSISTENT)
+    ]
+    good = [fit for fit in usable if len(fit.first) == fit.width] or (usable if labelled else [])
+    if len(good) > 1:
+        good = [fit for fit in good if has_names(fit.first)] or good
+    if len(good) > 1 and "\t" in {fit.dialect.separator for fit in good} and usual == "\t":
+        good = [fit for fit in good if fit.dialect.separator == "\t"]
+    if len(good) > 1:
+        choice = " or ".join(SEPARATORS[fit.dialect.separator] for fit in good)
+        raise DataError(
+            f"{name}: the separator may be {choice}, because each of them gives rows of equal width; set --separator "
+            "(comma, tab, semicolon, pipe, the separator itself, or none in a file of one column)"
+        )
+    if good:
+        return good[0].dialect
+    return _one_column(lines, usual)
+
+
+def _one_column(lines: List[str], usual: str) -> Dialect:
+    """A file of one column: commas belong to the text, a tab makes a bad row."""
+    quoted = usual == "," and any(line.startswith('"') for line in lines)
+    if quoted and _loss(lines, Dialect(usual, DOUBLED)) == 0:
+        return Dialect("", DOUBLED)
+    return Dialect("" if usual == "," else usual, NO_QUOTES)
+
+
+def excel_separator(line: str) -> str:
+    """The separator that Excel's first line ``sep=;`` names, or ``""``."""
+    match = re.match(r'"?sep=(.)"?\s*$', line, re.IGNORECASE)
+    return match.group(1) if match else ""
+
+
+def split(lines: Iterable[str], dialect: Dialect) -> "csv._reader":  # type: ignore[name-defined]
+    """A csv reader for a dialect with quotes."""
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
+    backslash = dialect.quotes == BACKSLASH
+    return csv.reader(
+        lines,
+        delimiter=dialect.separator or ",",
+        strict=True,
+        doublequote=not backslash,
+        escapechar="\\" if backslash else None,
+        skipinitialspace=dialect.quotes == AFTER_BLANK,
+    )
+
+
+def split_plain(line: str, separator: str) -> List[str]:
+    """The cells of a line without quotes; its line end is removed."""
+    text = line[:-1] if line.endswith("\n") else line
+    text = text[:-1] if text.endswith("\r") else text
+    return text.split(separator) if separator else [text]
+
+
+def _fit(lines: List[str], separator: str) -> _Fit:
+    """How well a separator fits, with the quotes under which it fits best."""
+    if sum(separator in line for line in lines) < 0.3 * len(lines):
+        return _Fit(Dialect(separator, _default_quotes(separator)), 1, 0.0, [])
+    dialect = Dialect(separator, _quotes(lines, separator))
+    rows, _ = parse(lines, dialect)
+    widths = Counter(map(len, rows))
+    width = max(widths, key=lambda w: (w > 1, widths[w])) if widths else 1
+    share = widths[width] / max(1, len(rows)) if width > 1 else 0.0
+    return _Fit(dialect, width, share, rows[0] if rows else [])
+
+
+def parse(lines: List[str], dialect: Dialect) -> Tuple[List[List[str]], int]:
+    """The rows of the first lines of a file, and how many lines could not be split."""
+    if dialect.quotes == NO_QUOTES:
+        return [split_plain(line, dialect.separator) for line in lines], 0
+    rows, errors = [], 0
+    reader = split(lines, dialect)
+    while True:
+        before = reader.line_num
+        try:
+            rows.append(next(reader))
+        except StopIteration:
+            return rows, errors
+        except csv.Error:
+            if reader.line_num >= len(lines) and before < len(lines) - 1:
+                errors += len(lines) - before  # an unclosed quote swallowed what follows
+            elif before < len(lines) - 1:
+                errors += 1
+
+
+def _default_quotes(separator: str) -> str:
+    return DOUBLED if separator in (",", ";") else NO_QUOTES
+
+
+def _quotes(lines: List[str], separator: str) -> str:
+    """The quotes of a file with this separator: by RFC 4180 with commas and semicolons, else by evidence."""
+    if len(separator) > 1:
+        return NO_QUOTES
+    default = _default_quotes(separator)
+    quoted = [line for line in lines if '"' in line]
+    if not quoted:
+        return default
+    candidates = [DOUBLED]
+    if any('\\"' in line for line in quoted):
+        candidates.append(BACKSLASH)
+    if any(separator + ' "' in line for line in quoted):
+        candidates.append(AFTER_BLANK)
+    losses: Dict[str, int] = {quotes: _loss(lines, Dialect(separator, quotes)) for quotes in candidates}
+    best = min(candidates, key=lambda quotes: losses[quotes])
+    if default == DOUBLED:
+        return best
+    plain_loss = _loss(lines, Dialect(separator, NO_QUOTES))
+    if losses[best] == 0 and (plain_loss > 0 or _written_by_a_program(lines, separator)):
+        return best
+    return NO_QUOTES
+
+
+def _loss(lines: List[str], dialect: Dialect) -> int:
+    """How many rows cannot be split, or have another width than most rows."""
+    rows, errors = parse(lines, dialect)
+    widths = Counter(map(len, rows))
+    return errors + len(rows) - max(widths.values(), default=0)
+
+
+def _written_by_a_program(lines: List[str], separator: str) -> bool:
+    """Are all cells of a column in quotes (R), or all cells with a quote inside them, doubled (Excel)?"""
+    rows = [split_plain(line, separator) for line in lines]
+    if len(rows) < 2:
+        return False
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    cells = [row for row in rows if len(row) == width]
+    for column in range(width):
+        if all(_in_quotes(row[column]) for row in cells[1:]):
+            return True
+    with_quotes = [cell for row in cells for cell in row if '"' in cell]
+    return all(map(_in_quotes, with_quotes)) and any('""' in cell[1:-1] for cell in with_quotes)
+
+
+def _in_quotes(cell: str) -> bool:
+    inside = cell[1:-1].replace('""', "").replace('\\"', "")
+    return len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inside

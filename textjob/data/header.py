@@ -1,0 +1,80 @@
+"""Is the first row of a table a header, although its names are unknown?
+
+A header's cells are unlike their columns: a label that occurs once where all others repeat, a word above numbers.
+"""
+import re
+from collections import Counter
+from typing import List, Sequence
+
+from textjob.data.form import Columns, shown
+from textjob.errors import DataError
+
+ENOUGH = 8  # rows below the first one that make a comparison meaningful
+
+
+def is_header(first: List[str], rows: List[List[str]], columns: Columns, name: str) -> bool:
+    """Is the first row a header, compared with the rows below it?
+
+    Raises:
+        DataError: it may be a header or a row.
+    """
+    others = [i for i in range(columns.width) if i != columns.label and i not in columns.texts]
+    name_like = all(is_name(cell) for cell in first if cell.strip()) and _unlike_texts(first, rows, columns)
+    if not rows:
+        return False
+    if not name_like:
+        return False
+    if are_numbers_below([first, *rows], others):
+        return True
+    if columns.label is None:
+        return False
+    label = first[columns.label].strip()
+    counts = Counter(row[columns.label].strip() for row in rows)
+    if label in counts or not label:
+        return False
+    if all(is_number(value) for value in counts if value) and not is_number(label):
+        return len(rows) > 1
+    if len(rows) < ENOUGH or sum(count for count in counts.values() if count > 1) < 0.95 * len(rows):
+        return False
+    if is_much_shorter(first, rows, columns):
+        return True
+    raise DataError(
+        f"{name}: the first row ({shown(first)}) may be a header, because its label occurs in no other row; set "
+        "--header yes or --header no, or give the names of the columns with --label_column and --text_column"
+    )
+
+
+def are_numbers_below(rows: List[List[str]], columns: Sequence[int]) -> bool:
+    """Is a column a number in every row but the first?"""
+    body = [row for row in rows[1:] if len(row) == len(rows[0])]
+    return bool(body) and any(
+        rows[0][i].strip() and not is_number(rows[0][i]) and all(is_number(row[i]) for row in body) for i in columns
+    )
+
+
+def is_number(cell: str) -> bool:
+    """Is a cell a number?"""
+    return re.fullmatch(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", cell) is not None
+
+
+def is_name(cell: str) -> bool:
+    """May a cell be the name of a column: at most three words (or eight Chinese characters) without punctuation?"""
+    cell = cell.strip()
+    if re.search(r"[.,!?;:。，！？；：…\"]", cell) or is_number(cell):
+        return False
+    return len(cell) <= 30 and len(cell.split()) <= 3 and len(re.findall("[\u4e00-\u9fff]", cell)) <= 8
+
+
+def _unlike_texts(first: List[str], rows: List[List[str]], columns: Columns) -> bool:
+    """Does no other row have one of the first row's texts?"""
+    texts = {tuple(row[i].strip() for i in columns.texts) for row in rows}
+    return tuple(first[i].strip() for i in columns.texts) not in texts
+
+
+def is_much_shorter(first: List[str], rows: List[List[str]], columns: Columns) -> bool:
+    """Is the first row's text at most half as long as nearly all others?"""
+    if not rows:
+        return False
+    length = sum(len(first[i]) for i in columns.texts)
+    lengths = sorted(sum(len(row[i]) for i in columns.texts) for row in rows)
+    return 2 * length <= lengths[len(lengths) // 20]
