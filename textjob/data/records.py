@@ -7,7 +7,7 @@ from typing import Optional
 from textjob.data.files import known_encoding
 from textjob.data.folders import Source
 from textjob.data.form import Columns, DataSettings, Reading, Record, Request
-from textjob.data.forms import class_folders, read_file
+from textjob.data.forms import class_folders, pairs, read_file
 from textjob.data.refused import refuse_archive
 
 __all__ = ["DataSettings", "Reading", "Record", "Records"]
@@ -31,6 +31,8 @@ class Records:
         request = Request(self.settings, self._columns, self.labelled)
         if source.is_folder:
             return class_folders.read(source, request, self._encoding)
+        if source.labels_url:
+            return pairs.read(source, self._encoding)
         refuse_archive(source.url, source.name)
         reading = read_file(source.url, source.name, self._encoding, request)
         self._columns = self._columns or reading.columns

@@ -30,7 +30,9 @@ def find_sources(data_url: str) -> Sources:
     if not os.path.exists(data_url):
         raise DataError(f"{data_url} does not exist; a folder or a file with labelled text was expected")
     if not os.path.isdir(data_url):
-        return Sources({"train": [Source(data_url, data_url.rsplit("/", 1)[-1])]}, [])
+        folder, name = os.path.split(os.path.abspath(data_url))
+        pair = [source for source in _pairs(folder, list_folder(folder)) if source.name == name]
+        return Sources({"train": pair or [Source(data_url, name)]}, [])
     return _in_folder(data_url)
 
 
