@@ -81,9 +81,9 @@ def check_package(args: argparse.Namespace) -> int:
 
 def adopt_model(args: argparse.Namespace) -> int:
     """Give a foreign model the contract: a SavedModel, a .meta with its checkpoint, a Keras file."""
-    fields = adopt.Wanted._field_defaults
+    fields = adopt.AdoptOptions._field_defaults
     given = {name: value for name, value in vars(args).items() if name in fields and value not in (None, "")}
-    folder, notes = adopt.adopt(adopt.Wanted(**dict(
+    folder, notes = adopt.adopt(adopt.AdoptOptions(**dict(
         given, source=args.source, output=args.output, tags=_split(args.tags), allowed=_split(args.allow),
         feeds=_feeds(args.feed))))
     for engine, reasons in check.engines(folder).items():

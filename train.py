@@ -24,7 +24,7 @@ from textjob.data.dataset import Dataset, DataSettings, read_dataset
 from textjob.job import interruption, lock, nodes, storage
 from textjob.job.output import Output
 from textjob.job.phases import Phases
-from textjob.packaging import export, golden, model_card, package
+from textjob.packaging import config_json, export, golden, model_card, package
 from textjob.report import comparison
 from textjob.text import vectors
 from textjob.training import trainer
@@ -114,8 +114,8 @@ def train_all(names: List[str], job: settings.Settings, dataset: Dataset, output
             export.verify(saved_model, golden_texts + dataset.dev.texts[:200], probabilities, dataset.labels)
             phases.end("proof")
             made = model_card.model_card(name, dataset, job, trained, dev, test,
-                                   model_card.golden_answers(golden_texts, probabilities, dataset.labels))
-            package.write(output.package(name), saved_model, made, model_card.config(made, job.runtime))
+                                   golden.answers(golden_texts, probabilities, dataset.labels))
+            package.write(output.package(name), saved_model, made, config_json.config(made, job.runtime))
             output.send(name)
             checkpoints.clear()
             phases.end("package")

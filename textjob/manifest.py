@@ -1,6 +1,7 @@
-"""Folders that are complete or absent: written aside and renamed, with a manifest of their files and hashes.
+"""Folders that are either complete or absent: packages and checkpoints.
 
-Packages and checkpoints are such folders.
+Such a folder is written under another name and then renamed. Its ``manifest.json`` lists the SHA-256 hash and the size
+of every other file.
 """
 import contextlib
 import hashlib
@@ -16,78 +17,85 @@ MANIFEST = "manifest.json"
 
 
 @contextlib.contextmanager
-def staged(package: Path) -> Iterator[Path]:
-    """A folder beside ``package`` that takes its place when the block ends well, and vanishes when it does not."""
-    package.parent.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(package)
-    aside = package.parent / f".{package.name}.{os.getpid()}"
-    aside.mkdir()
+def staged(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``folder`` that replaces it when the block ends; it is deleted if the block raises."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(folder)
+    staging = folder.parent / f".{folder.name}.{os.getpid()}"
+    staging.mkdir()
     try:
-        yield aside
-        old = package.parent / f".{package.name}.{os.getpid()}.old"
-        if package.exists():
-            package.rename(old)
-        aside.rename(package)
+        yield staging
+        old = folder.parent / f".{folder.name}.{os.getpid()}.old"
+        if folder.exists():
+            folder.rename(old)
+        staging.rename(folder)
         shutil.rmtree(str(old), ignore_errors=True)
     finally:
-        shutil.rmtree(str(aside), ignore_errors=True)
+        shutil.rmtree(str(staging), ignore_errors=True)
 
 
-def clear_leftovers(package: Path) -> None:
-    """Remove what a killed run left beside ``package``."""
-    for leftover in package.parent.glob(f".{package.name}.*"):
+def clear_leftovers(folder: Path) -> None:
+    """Delete the folders that a killed process left beside ``folder``."""
+    for leftover in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(str(leftover), ignore_errors=True)
 
 
 def write_manifest(folder: Path) -> None:
-    """Write down what is in a folder now."""
+    """List the files that the folder contains now in its manifest."""
     write_entries(folder, [file_entry(folder, path) for path in list_files(folder)])
 
 
 def write_entries(folder: Path, entries: List[Dict[str, Any]]) -> None:
+    """Write a manifest with the given entries (:func:`file_entry`)."""
     write_json(folder / MANIFEST, {"files": sorted(entries, key=lambda entry: str(entry["path"]))})
 
 
-def differences(package: Path, wanted: Sequence[str] = ()) -> List[str]:
-    """Where a folder is not as its manifest says, or the manifest lacks what is wanted: a sentence each."""
+def differences(folder: Path, required: Sequence[str] = ()) -> List[str]:
+    """One sentence for each difference between a folder and its manifest, and for each required file not listed."""
     try:
-        listed = _listed(package)
+        entries = _entries(folder)
     except PackageError as error:
         return [str(error)]
-    found = [f"{path} is not listed in {MANIFEST}" for path in wanted if path not in listed]
-    for path, entry in listed.items():
+    problems = [f"{path} is not listed in {MANIFEST}" for path in required if path not in entries]
+    for path, entry in entries.items():
         if path.startswith("/") or "\0" in path or "\\" in path or ".." in path.split("/"):
-            found.append(f"{MANIFEST} lists {path!r}, which is not a path inside the package")
-        elif not (package / path).is_file():
-            found.append(f"{path} is missing")
-        elif file_entry(package, path) != entry:
-            found.append("{} was changed or cut: {:,} bytes, {} expected".format(
-                path, (package / path).stat().st_size, entry.get("size")))
-    return found
+            problems.append(f"{MANIFEST} lists {path!r}, which is not a path inside the folder")
+        elif not (folder / path).is_file():
+            problems.append(f"{path} is missing; {MANIFEST} lists it")
+        else:
+            actual = file_entry(folder, path)
+            if actual["size"] != entry.get("size"):
+                problems.append(f"{path} was changed or cut: it has {actual['size']} bytes; {MANIFEST} lists "
+                                f"{entry.get('size')!r}")
+            elif actual != entry:
+                problems.append(f"{path} was changed: its SHA-256 hash differs from the one in {MANIFEST}")
+    return problems
 
 
-def unlisted(package: Path) -> List[str]:
-    """Files in the folder that the manifest does not list; none where it cannot be read."""
+def unlisted(folder: Path) -> List[str]:
+    """The files of the folder that its manifest does not list; empty if the manifest cannot be read."""
     try:
-        listed = _listed(package)
+        entries = _entries(folder)
     except PackageError:
         return []
-    return [path for path in list_files(package) if path not in listed]
+    return [path for path in list_files(folder) if path not in entries]
 
 
-def _listed(package: Path) -> Dict[str, Dict[str, Any]]:
+def _entries(folder: Path) -> Dict[str, Dict[str, Any]]:
     try:
-        return {str(entry["path"]): entry for entry in read_json(package / MANIFEST)["files"]}
+        return {str(entry["path"]): entry for entry in read_json(folder / MANIFEST)["files"]}
     except (PackageError, KeyError, TypeError) as error:
-        raise PackageError(f"{MANIFEST} is missing or damaged: this is not complete ({error})")
+        raise PackageError(f"the folder is incomplete: {MANIFEST} is missing or damaged ({error})")
 
 
 def list_files(folder: Path) -> List[str]:
+    """The paths of all files but the manifest and Python's bytecode, relative to the folder, sorted."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(path.as_posix() for path in paths if path.as_posix() != MANIFEST and "__pycache__" not in path.parts)
 
 
 def file_entry(folder: Path, path: str) -> Dict[str, Any]:
+    """The manifest's entry for a file: path, hash and size."""
     digest = hashlib.sha256()
     with open(str(folder / path), "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
@@ -96,16 +104,16 @@ def file_entry(folder: Path, path: str) -> Dict[str, Any]:
 
 
 def write_json(path: Path, content: Dict[str, Any]) -> None:
-    """Readable JSON; a NaN in it is an error, not invalid JSON."""
+    """Write indented JSON. A NaN raises an error, because JSON cannot represent it."""
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Dict[str, Any]:
-    """A JSON object; a :class:`PackageError` where the file is not one."""
+    """Read a JSON object; raises :class:`PackageError` if the file does not contain one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PackageError(f"{path} cannot be read: {error}")
     if not isinstance(content, dict):
-        raise PackageError(f"{path} must hold a JSON object")
+        raise PackageError(f"{path} must contain a JSON object")
     return content

@@ -1,4 +1,4 @@
-"""What ``textjob.adopt`` has to be told of each foreign kind, and what the package must answer then."""
+"""The options of ``infer.py adopt`` for each kind of foreign model, and the predictions that its package must make."""
 import json
 import os
 import subprocess
@@ -6,9 +6,9 @@ import warnings
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
-VOCABULARY = {"vocabulary": "{kind}.vocabulary.txt", "tokenizer": "whitespace"}  # of models that take ids
+VOCABULARY = {"vocabulary": "{kind}.vocabulary.txt", "tokenizer": "whitespace"}  # for models that take ids
 
-ARGUMENTS: Dict[str, Dict[str, Any]] = {  # kind → fields of Wanted; those that begin with {kind} lie in the folder
+ARGUMENTS: Dict[str, Dict[str, Any]] = {  # kind → AdoptOptions; {kind} begins a path in the folder
     "drop_rate": {},
     "example": VOCABULARY,
     "example_sparse": VOCABULARY,
@@ -34,15 +34,15 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {  # kind → fields of Wanted; those tha
     "two_tag_sets": {},
 }
 
-REFUSED = {  # kind → what the refusal says: these cannot be adopted by any arguments
+REFUSED = {  # kind → part of the error message: no options make these adoptable
     "keras_text": "holds lookup tables",
     "label_only": "gives labels alone",
-    "variables_only": "holds variables alone",
+    "variables_only": "contains variables without a graph",
 }
 
 
 def written(python: str, folder: Path) -> Path:
-    """Let a Python's TensorFlow write every foreign kind that it can into the folder."""
+    """Write all kinds of foreign models that the TensorFlow of a Python supports into the folder."""
     command = [python, str(Path(__file__).with_name("foreign_models.py")), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=580,
                           env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONDONTWRITEBYTECODE="1"))
@@ -51,19 +51,19 @@ def written(python: str, folder: Path) -> Path:
 
 
 def fields(folder: Path, kind: str) -> Dict[str, Any]:
-    """The fields of Wanted for FOLDER/KIND, but for the output."""
-    told = dict({"source": "{kind}"}, **ARGUMENTS.get(kind, {}))
+    """The AdoptOptions for FOLDER/KIND, except the output."""
+    options = dict({"source": "{kind}"}, **ARGUMENTS.get(kind, {}))
     return {field: str(folder / value.format(kind=kind)) if "{kind}" in value else value
-            for field, value in told.items()}
+            for field, value in options.items()}
 
 
 def flags(folder: Path, kind: str) -> List[str]:
-    """The same for the command line of ``infer.py adopt``."""
+    """The same as flags of ``infer.py adopt``."""
     return [part for field, value in fields(folder, kind).items() for part in ("--" + field, value)]
 
 
 class Expected(NamedTuple):
-    """Texts, and what a model answers them, its classes in the order of its own columns."""
+    """Texts and a model's predictions for them, with the classes in the order of its own columns."""
 
     texts: List[str]
     labels: List[str]
@@ -71,21 +71,22 @@ class Expected(NamedTuple):
 
 
 def description(folder: Path, kind: str) -> Dict[str, Any]:
-    """FOLDER/KIND.json, as foreign_models.py tells it."""
-    found: Dict[str, Any] = json.loads((folder / (kind + ".json")).read_text(encoding="utf-8"))
-    return found
+    """FOLDER/KIND.json, which foreign_models.py describes."""
+    content: Dict[str, Any] = json.loads((folder / (kind + ".json")).read_text(encoding="utf-8"))
+    return content
 
 
 def expected(folder: Path, kind: str) -> Expected:
-    """What the package that was adopted from FOLDER/KIND must answer."""
-    said = description(folder, kind)
-    rows = said["probabilities"]
-    return Expected(said.get("texts") or said["inputs"], said["labels"] or [str(i) for i in range(len(rows[0]))], rows)
+    """The predictions that the package adopted from FOLDER/KIND must make."""
+    model = description(folder, kind)
+    rows = model["probabilities"]
+    labels = model["labels"] or [str(i) for i in range(len(rows[0]))]
+    return Expected(model.get("texts") or model["inputs"], labels, rows)
 
 
 def adopt_kind(folder: Path, kind: str, output: Path) -> Path:
-    """The package that becomes of FOLDER/KIND, in the folder ``output``."""
-    from textjob.adopt import Wanted, adopt
+    """Adopt FOLDER/KIND into the folder ``output``; return the package."""
+    from textjob.adopt import AdoptOptions, adopt
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # Keras 3 warns of what its forerunners wrote
-        return adopt(Wanted(output=str(output / kind), **fields(folder, kind)))[0]
+        warnings.simplefilter("ignore", UserWarning)  # Keras 3 warns about files of older versions
+        return adopt(AdoptOptions(output=str(output / kind), **fields(folder, kind)))[0]

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textjob.adopt.preprocessing import TOKENIZERS, Preprocessing
-from textjob.adopt.wanted import Wanted
+from textjob.adopt.options import TOKENIZERS, AdoptOptions
+from textjob.adopt.preprocessing import TABLES, Preprocessing
 from textjob.errors import DataError, UsageError
 
 v1 = tf.compat.v1
@@ -21,9 +21,9 @@ texts = st.lists(st.sampled_from(WORDS), max_size=9).flatmap(
     lambda words: st.sampled_from([" ", "  ", "\t", "\n", " \r\n"]).map(lambda blank: blank.join(words)))
 
 
-def wanted(folder: Path, tokenizer: str, **more: Any) -> Wanted:
+def wanted(folder: Path, tokenizer: str, **more: Any) -> AdoptOptions:
     (folder / "vocabulary.txt").write_text("".join(token + "\n" for token in TOKENS), encoding="utf-8")
-    return Wanted("s", "o", vocabulary=str(folder / "vocabulary.txt"), tokenizer=tokenizer, **more)
+    return AdoptOptions("s", "o", vocabulary=str(folder / "vocabulary.txt"), tokenizer=tokenizer, **more)
 
 
 class Ids:
@@ -121,7 +121,7 @@ def test_nul_and_invalid_bytes_are_blanks(folder: Path) -> None:
 def test_a_vocabulary_that_names_a_token_twice_is_refused_with_both_lines(folder: Path) -> None:
     told = wanted(folder, "whitespace")
     Path(told.vocabulary).write_text("<unk>\na\nb\na\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"'a' stands on line 2 and on line 4"):
+    with pytest.raises(DataError, match=r"'a' is on line 2 and on line 4"):
         Preprocessing(told)
 
 
@@ -145,4 +145,4 @@ def test_a_vocabulary_that_cannot_be_read_is_an_error_with_its_name(folder: Path
 def test_an_unknown_tokenizer_is_told_the_nearest_one(folder: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'whitespace'"):
         Preprocessing(wanted(folder, "whitespaces"))
-    assert set(TOKENIZERS) == {"template", "whitespace", "char", "keras"}
+    assert list(TABLES) == list(TOKENIZERS) == ["template", "whitespace", "char", "keras"]

@@ -1,49 +1,139 @@
-"""The contract around a frozen graph: text in, probabilities and label out, by the template's aliases."""
+"""Saves the graph of a source under the signatures of a package: text in, probabilities and label out.
+
+The graph is frozen first: constants replace its variables, and it is reduced to the nodes that the scores depend on.
+Constants of floats then become variables of the new graph.
+"""
+import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 import customize_service as service
-from textjob.adopt.asked import Asked
-from textjob.adopt.frozen import Frozen
 from textjob.adopt.preprocessing import Preprocessing
-from textjob.engines.saved_graph import Message, reachable, source
-from textjob.packaging import export
+from textjob.adopt.source_model import SourceModel
+from textjob.engines.saved_graph import Message, ancestors, assets, node_of, reachable
+from textjob.errors import PackageError
+from textjob.packaging import export, signatures
 
 v1 = tf.compat.v1
 
+TABLES = ("HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "MutableHashTableOfTensors",
+          "MutableHashTableOfTensorsV2", "MutableDenseHashTable", "MutableDenseHashTableV2")
+TABLE_INITIALIZERS = (
+    "InitializeTable", "InitializeTableV2", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
 
-def write(directory: Path, asked: Asked, frozen: Frozen, preprocessing: Optional[Preprocessing], labels: List[str],
+_ALTERNATIVES = (
+    "Either export the part behind the table, which takes ids, and adopt it with --vocabulary and --tokenizer; or give "
+    "--as_it_is, which packages the model unchanged, for engines at least as new as the TensorFlow that wrote it")
+
+
+class Frozen(NamedTuple):
+    """A graph without variables."""
+
+    graph_def: Message
+    inputs: Dict[str, str]   # alias → tensor
+    output: str
+    initializers: List[str]  # ops that fill the lookup tables
+    files: List[str]         # constants that hold the paths of assets
+
+
+def write(directory: Path, model: SourceModel, preprocessing: Optional[Preprocessing], labels: List[str],
           vocabulary_file: Path, labels_file: Path) -> None:
     """Write the adopted SavedModel into ``directory``, which must not exist; ``labels`` are sorted."""
-    graph_def, weights = _lifted(frozen.graph_def)
+    frozen = _freeze(model)
+    graph_def, weights = _without_weights(frozen.graph_def)
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
-        input_x, keep_prob, texts = export.placeholders()
-        texts = tf.strings.regex_replace(texts, r"\x00", " ")
+        inputs = signatures.placeholders()
+        texts = tf.strings.regex_replace(inputs.texts, r"\x00", " ")
         variables = export.variables(session, "adopted", weights)
-        given: Dict[str, Any] = {name + ":0": variable for name, variable in variables.items()}
-        for alias, value in asked.plan.feeds.items():
-            given[frozen.inputs[alias]] = _fed(alias, value, keep_prob)
+        replaced: Dict[str, Any] = {name + ":0": variable for name, variable in variables.items()}
+        for alias, value in model.plan.feeds.items():
+            replaced[frozen.inputs[alias]] = _feed(alias, value, inputs.keep_prob)
         ids = preprocessing.ids(texts, vocabulary_file) if preprocessing else None
-        given.update(_input(asked, frozen, texts, ids, preprocessing.vocabulary.padding_id if preprocessing else 0))
-        kept = _needed(graph_def, [frozen.output, *frozen.initializers], {source(name) for name in given})
+        padding_id = preprocessing.vocabulary.padding_id if preprocessing else 0
+        replaced.update(_input(model, frozen, texts, ids, padding_id))
+        kept = _reduced(graph_def, [frozen.output, *frozen.initializers], {node_of(name) for name in replaced})
         names = {node.name for node in kept.node}
-        used = {_canonical(name) for node in kept.node for name in node.input}
+        used = {_with_index(name) for node in kept.node for name in node.input}
         scores, *operations = tf.import_graph_def(
-            kept, {name: value for name, value in given.items() if name in used},
+            kept, {name: value for name, value in replaced.items() if name in used},
             [frozen.output, *frozen.initializers, *(name for name in frozen.files if name in names)], name="source")
-        fills, files = operations[:len(frozen.initializers)], operations[len(frozen.initializers):]
+        initializers, files = operations[:len(frozen.initializers)], operations[len(frozen.initializers):]
         for file in files:
             v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, file.outputs[0])
-        output = tf.identity(export.cut(_probabilities(scores, asked, labels), input_x), name="output")
-        export.save(session, directory, input_x, keep_prob, output, labels, labels_file, fills)
+        output = tf.identity(signatures.unpadded(_probabilities(scores, model, labels), inputs), signatures.OUTPUT)
+        signatures.save(session, directory, inputs, output, labels, labels_file, initializers)
 
 
-def _lifted(graph_def: Message) -> Tuple[Message, Dict[str, np.ndarray]]:
-    """The graph without its constants of floats, and these: they are variables again, and in no GraphDef's way."""
+# --- freezing ---------------------------------------------------------------------------------------------------
+
+def _freeze(model: SourceModel) -> Frozen:
+    """The source's graph as plain ops that every engine supports.
+
+    Raises:
+        PackageError: its state includes tables that only the TensorFlow that wrote it can restore.
+    """
+    return _freeze_functions(model) if model.meta.HasField("object_graph_def") else _freeze_graph(model)
+
+
+def _freeze_graph(model: SourceModel) -> Frozen:
+    """For an export by SavedModelBuilder: one graph, whose tables are filled by ops of the graph."""
+    signature = model.meta.signature_def[model.plan.signature]
+    output = signature.outputs[model.plan.output].name
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        v1.saved_model.loader.load(session, list(model.plan.tags), str(model.folder))
+        whole = graph.as_graph_def()
+        tables = {node.name for node in ancestors(whole.node, [output]) if node.op in TABLES}
+        initializers = [node.name for node in whole.node
+                        if node.op in TABLE_INITIALIZERS and node_of(node.input[0]) in tables]
+        if len(tables) > len(initializers):
+            raise PackageError(f"{model.folder} has a lookup table without an initializer: only its checkpoint holds "
+                               "the content, which cannot be written in the form that older engines load. "
+                               f"{_ALTERNATIVES}")
+        graph_def = v1.graph_util.convert_variables_to_constants(session, whole, [node_of(output), *initializers])
+    filenames = {node_of(asset.tensor_info.name): asset.filename for asset in assets(model.meta)}
+    inputs = {alias: info.name for alias, info in signature.inputs.items()}
+    return Frozen(graph_def, inputs, output, initializers, _set_asset_paths(graph_def, filenames, model.folder))
+
+
+def _set_asset_paths(graph_def: Message, filenames: Dict[str, str], folder: Path) -> List[str]:
+    """Set the constants of assets to the current paths of the files; return those that the graph contains."""
+    changed = []
+    for node in graph_def.node:
+        if node.name in filenames:
+            path = os.path.join(str(folder), "assets", os.path.basename(filenames[node.name]))
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(path))
+            changed.append(node.name)
+    return changed
+
+
+def _freeze_functions(model: SourceModel) -> Frozen:
+    """For an export by tf.saved_model.save: functions over resources, which are inlined into one graph."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    ops = {node.op for node in model.meta.graph_def.node}
+    ops.update(node.op for function in model.meta.graph_def.library.function for node in function.node_def)
+    if ops & set(TABLES):
+        raise PackageError(f"{model.folder} holds lookup tables ({', '.join(sorted(ops & set(TABLES)))}), as of a "
+                           "TextVectorization layer, but only variables can be written in the form that older engines "
+                           f"load. {_ALTERNATIVES}")
+    loaded = tf.saved_model.load(str(model.folder), tags=list(model.plan.tags))
+    function = loaded.signatures[model.plan.signature]
+    frozen = convert_variables_to_constants_v2(function)
+    aliases = list(function._arg_keywords)  # in the order of the inputs; the public structure is sorted by name
+    outputs = sorted(function.structured_outputs)
+    return Frozen(frozen.graph.as_graph_def(), {alias: t.name for alias, t in zip(aliases, frozen.inputs)},
+                  frozen.outputs[outputs.index(model.plan.output)].name, [], [])
+
+
+# --- the new graph ----------------------------------------------------------------------------------------------
+
+def _without_weights(graph_def: Message) -> Tuple[Message, Dict[str, np.ndarray]]:
+    """The graph without its constants of floats, and their values by name. A GraphDef is limited to 2 GB."""
     weights = {}
     kept = tf.compat.v1.GraphDef()
     kept.CopyFrom(graph_def)
@@ -57,41 +147,41 @@ def _lifted(graph_def: Message) -> Tuple[Message, Dict[str, np.ndarray]]:
     return kept, weights
 
 
-def _canonical(name: str) -> str:
-    """``a`` and ``a:0`` are the same tensor."""
+def _with_index(name: str) -> str:
+    """``a:0`` for ``a``, which is the same tensor."""
     return name if ":" in name or name.startswith("^") else name + ":0"
 
 
-def _needed(graph_def: Message, tensors: List[str], given: Set[str]) -> Message:
-    """What these tensors need of a graph where some nodes are given from outside, which are left out."""
+def _reduced(graph_def: Message, tensors: List[str], replaced: Set[str]) -> Message:
+    """The nodes that these tensors depend on, without the ``replaced`` ones, and the functions that they call."""
     nodes = {node.name: node for node in graph_def.node}
-    found: Dict[str, Message] = {}
-    waiting = [source(tensor) for tensor in tensors]
+    needed: Dict[str, Message] = {}
+    waiting = [node_of(tensor) for tensor in tensors]
     while waiting:
         name = waiting.pop()
-        if name in nodes and name not in found and name not in given:
-            found[name] = nodes[name]
-            waiting.extend(source(tensor) for tensor in nodes[name].input)
+        if name in nodes and name not in needed and name not in replaced:
+            needed[name] = nodes[name]
+            waiting.extend(node_of(tensor) for tensor in nodes[name].input)
     kept = tf.compat.v1.GraphDef()
     kept.CopyFrom(graph_def)
     del kept.node[:]
     for node in graph_def.node:
-        if node.name in found:
+        if node.name in needed:
             copy = kept.node.add()
             copy.CopyFrom(node)
             copy.ClearField("input")
-            copy.input.extend(name for name in node.input if not (name.startswith("^") and name[1:] in given))
+            copy.input.extend(name for name in node.input if not (name.startswith("^") and name[1:] in replaced))
             copy.device = ""
-            copy.attr.pop("_class", None)  # beside which node it was to be placed: that one may be gone
-    # Nor the functions that training alone called: tf.saved_model.load reads all, and minds what is new in them.
+            copy.attr.pop("_class", None)  # colocation with a node that may have been removed
+    # Without the functions that only training calls: tf.saved_model.load reads all functions and fails on newer ops.
     called = reachable(kept.node, {each.signature.name: each for each in graph_def.library.function})
     kept.ClearField("library")
     kept.library.function.extend(each for each in graph_def.library.function if each.signature.name in called)
     return kept
 
 
-def _fed(alias: str, value: np.ndarray, keep_prob: Any) -> Any:
-    """A further input of the source: the contract's ``keep_prob`` where it is one, else the constant that serves."""
+def _feed(alias: str, value: np.ndarray, keep_prob: Any) -> Any:
+    """The value of a further input: ``keep_prob`` where the input is a dropout probability, else a constant."""
     part = next((part for part, _, served in service.FEEDS if part in alias.lower() and value == served), "") \
         if np.ndim(value) == 0 else ""
     if part == "keep":
@@ -101,34 +191,36 @@ def _fed(alias: str, value: np.ndarray, keep_prob: Any) -> Any:
     return tf.constant(value)
 
 
-def _input(asked: Asked, frozen: Frozen, texts: Any, ids: Any, padding_id: int) -> Dict[str, Any]:
-    """What the source reads: texts, ids, or what it would have parsed of a ``tf.Example``."""
-    if asked.feature is None:
-        value = texts if ids is None else tf.cast(ids, tf.as_dtype(asked.plan.dtype))
-        rank = asked.rank
-        return {frozen.inputs[asked.plan.input]: value[:, None] if ids is None and rank == 2 else
-                value[:, 0] if ids is not None and rank == 1 else value}
-    feature = asked.feature
+def _input(model: SourceModel, frozen: Frozen, texts: Any, ids: Any, padding_id: int) -> Dict[str, Any]:
+    """Tensor name → value for the main input: texts, ids, or the parsed feature of ``tf.Example``."""
+    if model.feature is None:
+        value = texts if ids is None else tf.cast(ids, tf.as_dtype(model.plan.dtype))
+        if ids is None and model.rank == 2:
+            value = value[:, None]
+        elif ids is not None and model.rank == 1:
+            value = value[:, 0]
+        return {frozen.inputs[model.plan.input]: value}
+    feature = model.feature
     names = [f"{feature.node}:{i}" for i in feature.outputs]
     value = tf.reshape(texts, [-1, *feature.shape]) if ids is None else tf.cast(ids, feature.dtype)
     if len(names) == 1:
         return {names[0]: value}
     value = texts[:, None] if ids is None else value
-    there = tf.where(tf.ones_like(value, tf.bool) if ids is None else tf.not_equal(ids, padding_id))
-    return dict(zip(names, (there, tf.gather_nd(value, there), tf.shape(value, tf.int64))))
+    indices = tf.where(tf.ones_like(value, tf.bool) if ids is None else tf.not_equal(ids, padding_id))
+    return dict(zip(names, (indices, tf.gather_nd(value, indices), tf.shape(value, tf.int64))))
 
 
-def _probabilities(scores: Any, asked: Asked, labels: List[str]) -> Any:
+def _probabilities(scores: Any, model: SourceModel, labels: List[str]) -> Any:
     """float32 ``[batch, classes]`` by the rule that the service chose, in the order of ``labels``."""
     scores = tf.cast(scores, tf.float32)
-    if asked.plan.rule == "softmax":
+    if model.plan.rule == "softmax":
         scores = tf.nn.softmax(scores)
-    elif asked.plan.rule == "sigmoid":
+    elif model.plan.rule == "sigmoid":
         scores = tf.sigmoid(scores)
     columns = scores.shape.as_list()[1:] if scores.shape.ndims else None
     if columns in ([], [1]) or (len(labels) == 2 and columns is None):
         column = tf.reshape(scores, [-1, 1])
         scores = tf.concat([1.0 - column, column], 1)
-    order = [asked.labels.index(label) for label in labels]
-    scores = tf.reshape(scores, [-1, len(labels)])  # so that the signature tells the number of classes
+    order = [model.labels.index(label) for label in labels]
+    scores = tf.reshape(scores, [-1, len(labels)])  # gives the signature a known number of classes
     return scores if order == sorted(order) else tf.gather(scores, order, axis=1)

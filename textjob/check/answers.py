@@ -1,4 +1,4 @@
-"""Real requests to a package's own service, in a process that has nothing but the package on its path."""
+"""Starts a package's own service and sends it requests, in a process that imports nothing else of this project."""
 import json
 import os
 import subprocess
@@ -7,117 +7,134 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from textjob import manifest
-from textjob.check.finding import FAULT, NOTE, OK, Finding
+from textjob.check.finding import FAULT, NOTE, OK, Finding, has_fault
 from textjob.packaging import golden, package
 from textjob.paths import SHIMS
 from textjob.serving import host
 
 MAX_BODY = 12 * 2 ** 20   # bytes: the platform's limit for a request
-MAX_SECONDS = 40.0        # for an answer, end to end
-START_SECONDS = 600       # the platform gives a deployment 20 minutes, the pull of its image among them
+MAX_SECONDS = 40.0        # the platform's time limit for a response
+START_SECONDS = 600       # the platform gives a deployment 20 minutes, which include the download of its image
 
 
 class Request(NamedTuple):
-    """A body, what the promise is, and whether an answer keeps it."""
+    """The body of a request, the promise that it tests, and whether a response keeps the promise."""
 
     promise: str
     body: Any
     kept: Callable[[Any], bool]
 
 
+class Response(NamedTuple):
+    """A response of the service, or the result of its start (status 0)."""
+
+    status: int
+    body: Any
+    seconds: float
+
+
 def findings(folder: Path, plan: Any) -> List[Finding]:
-    """What the service answers; ``plan`` tells how the model is asked (:func:`textjob.check.graph.signature`)."""
-    requests = _requests(plan)
+    """Start the service and send requests; ``plan`` is that of :func:`textjob.check.graph.signature`."""
+    promises = requests(plan)
     try:
-        replies, log = ask(folder, [request.body for request in requests])
-    except _NoStartError as error:
+        (start, *responses), log = send(folder, [request.body for request in promises])
+    except _StartError as error:
         return [Finding(FAULT, "answers", str(error))]
-    (_, _, seconds), replies = replies[0], replies[1:]
-    found = [Finding(OK, "answers", f"the service starts in {seconds:.1f} s: {_how(log)}")]
-    found += _golden(folder, log)
-    for request, (status, reply, took) in zip(requests, replies):
-        if status != 200 or not _kept(request, reply):
-            found.append(Finding(FAULT, "answers", f"{request.promise}: answered {status} {json.dumps(reply, ensure_ascii=False)[:300]}"))
-        elif took > MAX_SECONDS:
-            found.append(Finding(FAULT, "answers", f"{request.promise}: after {took:.0f} s, the platform waits {MAX_SECONDS:.0f} s"))
-    if len(replies) < len(requests):
-        found.append(Finding(FAULT, "answers", f"the service's process died of a request ({requests[len(replies)].promise}): {log[-300:]}"))
-    if not any(finding.level == FAULT for finding in found):
-        slowest = max(took for _, _, took in replies)
-        found.append(Finding(OK, "answers", f"{len(replies)} requests answered as they should be, the slowest in {slowest:.2f} s"))
-    return found
+    results = [Finding(OK, "answers", f"the service starts in {start.seconds:.1f} s: {_loading(log)}"), _golden(folder)]
+    for request, response in zip(promises, responses):
+        body = json.dumps(response.body, ensure_ascii=False)[:300]
+        if response.status != 200 or not kept(request, response.body):
+            results.append(Finding(FAULT, "answers", f"expected: {request.promise}; the response has the status "
+                                   f"{response.status} and the body {body}. Correct {package.SERVICE}"))
+        elif response.seconds > MAX_SECONDS:
+            results.append(Finding(FAULT, "answers", f"expected: {request.promise}; the response took "
+                                   f"{response.seconds:.0f} s, but the platform's limit is {MAX_SECONDS:.0f} s. "
+                                   "Use a smaller model"))
+    if len(responses) < len(promises):
+        results.append(Finding(FAULT, "answers", "the service's process ended while it processed a request (expected: "
+                               f"{promises[len(responses)].promise}). The end of its log: {log[-300:]}"))
+    if not has_fault(results):
+        slowest = max(response.seconds for response in responses)
+        results.append(Finding(OK, "answers", f"{len(responses)} requests have the expected responses; the slowest "
+                               f"took {slowest:.2f} s"))
+    return results
 
 
-def _kept(request: Request, reply: Any) -> bool:
+def kept(request: Request, body: Any) -> bool:
+    """Whether the body of a response keeps the promise of its request."""
     try:
-        return request.kept(reply)
-    except (LookupError, TypeError):  # a reply of another shape
+        return request.kept(body)
+    except (LookupError, TypeError):  # the body has another structure
         return False
 
 
-class _NoStartError(Exception):
+class _StartError(Exception):
     pass
 
 
-def ask(folder: Path, bodies: List[Any]) -> Tuple[List[Tuple[int, Any, float]], str]:
-    """(status, reply, seconds) of the start and of each body, and what the process logged."""
+def send(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
+    """The result of the start and the response to each body, and the log of the process."""
     lines = b"".join(json.dumps(body).encode("utf-8") + b"\n" for body in bodies)
     command = [sys.executable, "-I", str(Path(host.__file__).resolve()), str(folder.resolve()), str(SHIMS)]
     try:
         done = subprocess.run(command, input=lines, capture_output=True, cwd=os.path.sep, timeout=START_SECONDS)
     except subprocess.TimeoutExpired:
-        raise _NoStartError(f"the service did not answer within {START_SECONDS} s")
+        raise _StartError(f"the service did not start and respond within {START_SECONDS} s")
     log = done.stderr.decode("utf-8", "replace")
-    replies = [tuple(json.loads(line)) for line in done.stdout.decode("utf-8").splitlines()]
-    if not replies:
-        raise _NoStartError(log.strip().splitlines()[-1] if log.strip() else "the service's process died at its start")
-    return replies, log  # type: ignore[return-value]
+    responses = [Response(*json.loads(line)) for line in done.stdout.decode("utf-8").splitlines()]
+    if not responses:
+        raise _StartError(log.strip().splitlines()[-1] if log.strip() else
+                          f"the service's process ended during its start without a message; see {package.SERVICE}")
+    return responses, log
 
 
-def _requests(plan: Any) -> List[Request]:
+def requests(plan: Any) -> List[Request]:
+    """The requests that every service must answer as promised."""
     items: List[Any] = [{"text": text} for text in golden.TEXTS]
     if plan.takes_ids:
-        items = [{"input_x": [1] * int(plan.length or n)} for n in (3, 4)]  # not 0: padding alone may have no answer
-    one = items[2 % len(items)]
+        items = [{"input_x": [1] * int(plan.length or n)} for n in (3, 4)]  # not 0, which may be the padding
+    item = items[2 % len(items)]
     forms: List[Tuple[Any, Callable[[Any], Any]]] = [
-        ({"data": {"req_data": items}}, lambda reply: reply["data"]["resp_data"]),
-        ({"req_data": items}, lambda reply: reply["resp_data"]),
-        ({"instances": items}, lambda reply: reply["predictions"]),
+        ({"data": {"req_data": items}}, lambda body: body["data"]["resp_data"]),
+        ({"req_data": items}, lambda body: body["resp_data"]),
+        ({"instances": items}, lambda body: body["predictions"]),
     ]
-    asked = [Request(f"{next(iter(body))} gets an answer for each item", body, _all(answers, len(items)))
-             for body, answers in forms]
-    asked += [
-        Request("an empty list gets an empty list", {"req_data": []}, lambda reply: reply == {"resp_data": []}),
-        Request("what is no text is an error of its item alone", {"req_data": [one, 5, {}]},
-                lambda reply: [_is_answer(row) for row in reply["resp_data"]] == [True, False, False]),
-        Request("a request without a form is an error", {"nothing": 1}, lambda reply: "error" in reply),
-        Request("meta is echoed", {"meta": {"uuid": 1}, "req_data": [one]}, lambda reply: reply["meta"] == {"uuid": 1}),
+    promises = [Request(f"one answer per item of {next(iter(request))}", request, _answers_all(answers_of, len(items)))
+                for request, answers_of in forms]
+    promises += [
+        Request("an empty list for an empty list", {"req_data": []}, lambda body: body == {"resp_data": []}),
+        Request("an error only for each item that is not a text", {"req_data": [item, 5, {}]},
+                lambda body: [_is_answer(answer) for answer in body["resp_data"]] == [True, False, False]),
+        Request("an error for a request without a known form", {"nothing": 1}, lambda body: "error" in body),
+        Request("meta is returned unchanged", {"meta": {"uuid": 1}, "req_data": [item]},
+                lambda body: body["meta"] == {"uuid": 1}),
     ]
     if not plan.takes_ids:
-        asked.append(Request("a text is answered bare", {"text": golden.TEXTS[2]}, _is_answer))
-        asked.append(Request("a text of 12 MB is answered", {"text": "a word " * (MAX_BODY // 7 - 10)}, _is_answer))
-    return asked
+        promises.append(Request("an answer without a list for one text", {"text": golden.TEXTS[2]}, _is_answer))
+        promises.append(Request("an answer for 12 MB of text", {"text": "a word " * (MAX_BODY // 7 - 10)}, _is_answer))
+    return promises
 
 
-def _all(answers: Callable[[Any], Any], count: int) -> Callable[[Any], bool]:
-    return lambda reply: len(answers(reply)) == count and all(_is_answer(answer) for answer in answers(reply))
+def _answers_all(answers_of: Callable[[Any], Any], count: int) -> Callable[[Any], bool]:
+    return lambda body: len(answers_of(body)) == count and all(_is_answer(answer) for answer in answers_of(body))
 
 
 def _is_answer(answer: Any) -> bool:
     return isinstance(answer, dict) and isinstance(answer.get("predicted_label"), str)
 
 
-def _how(log: str) -> str:
-    """What the service's log says of how it loaded the model."""
-    said = [line.split("INFO:customize_service:")[1] for line in log.splitlines()
-            if line.startswith("INFO:customize_service:")]
-    return "; ".join(line.split(" as Plan(")[0].split(": ", 1)[-1] for line in said) or "it says nothing of how"
+def _loading(log: str) -> str:
+    """How the service loaded the model, from its log."""
+    messages = [line.split("INFO:customize_service:")[1] for line in log.splitlines()
+                if line.startswith("INFO:customize_service:")]
+    return "; ".join(message.split(" as Plan(")[0].split(": ", 1)[-1] for message in messages) or (
+        "its log does not contain how it loads the model")
 
 
-def _golden(folder: Path, log: str) -> List[Finding]:
+def _golden(folder: Path) -> Finding:
     card: Dict[str, Any] = manifest.read_json(folder / package.CARD) if (folder / package.CARD).exists() else {}
     count = len(card.get("golden", []))
     if not count:
-        return [Finding(NOTE, "answers", f"no golden answers in {package.CARD}: an engine that computes this model wrongly goes "
-                        "unnoticed (infer.py adopt adds them)")]
-    return [Finding(OK, "answers", f"{count} golden answers replayed")]
+        return Finding(NOTE, "answers", f"{package.CARD} has no golden answers, so an engine that computes this model "
+                       "incorrectly is not detected (infer.py adopt adds them)")
+    return Finding(OK, "answers", f"the predictions for {count} golden texts equal those at export")

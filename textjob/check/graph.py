@@ -1,4 +1,4 @@
-"""What a graph says of itself without being run: how it is asked, what harm it could do, where it loads."""
+"""Checks the graph of a package without running it: its signature, dangerous ops, and the engines that load it."""
 import functools
 import operator
 import os
@@ -13,16 +13,18 @@ from textjob.engines.saved_graph import Message, assets, meta_graphs
 from textjob.errors import PackageError
 from textjob.packaging import package
 
-MAX_TENSOR = 20 * 10 ** 9  # bytes of one constant or variable: more than the platform lets a whole model have
+MAX_TENSOR = 20 * 10 ** 9  # bytes of one constant or variable: the platform's limit for a whole model
+MAX_REASONS = 3            # reasons per engine in a finding
 VARIABLES = ("Variable", "VariableV2", "VarHandleOp")
 CONTRACT = {  # the aliases of the template's own models, as the service describes tensors
     "inputs": {"input_x": "string[-1]", "keep_prob": "float[]"},
     "outputs": {"output": "float[-1, -1]", "label": "string[-1]"},
 }
+SAFE = [Finding(OK, "ops", "no op accesses files, calls Python or communicates with other machines")]
 
 
-def unreadable(folder: Path) -> List[Finding]:
-    """A fault where ``saved_model.pb`` is none."""
+def parsable(folder: Path) -> List[Finding]:
+    """A fault if ``saved_model.pb`` cannot be parsed."""
     try:
         meta_graphs(str(folder))
     except PackageError as error:
@@ -30,8 +32,11 @@ def unreadable(folder: Path) -> List[Finding]:
     return []
 
 
-def chosen(folder: Path, options: Dict[str, Any]) -> Tuple[Any, Message]:
-    """The tag set and the MetaGraph that the service takes, by ``service.json``'s options; its LoadError else."""
+def choose_meta_graph(folder: Path, options: Dict[str, Any]) -> Tuple[Any, Message]:
+    """The tag set and the MetaGraph that the service chooses; raises its LoadError if the choice is open.
+
+    ``options`` is the content of ``service.json``.
+    """
     import customize_service as service
     graphs = {tuple(sorted(meta.meta_info_def.tags)): meta for meta in meta_graphs(str(folder))}
     tags = service.choose("tags", "a tag set", options, ("serve",), sorted(graphs), graphs)
@@ -39,70 +44,77 @@ def chosen(folder: Path, options: Dict[str, Any]) -> Tuple[Any, Message]:
 
 
 def signature(folder: Path) -> Tuple[List[Finding], Any]:
-    """How the service will ask the model, by its own decision table; and that plan, None where it finds none."""
+    """The service's plan for this model, by its own decision table; None if the table does not decide."""
     import customize_service as service
     try:
         options = service.read_file(str(folder), "service.json", service.parse_object, {})
-        tags, meta = chosen(folder, options)
+        tags, meta = choose_meta_graph(folder, options)
         plan = service.read_plan(tags, meta, options)
     except service.LoadError as error:
         return [Finding(FAULT, "signature", str(error))], None
-    asked = meta.signature_def[plan.signature]
-    missing = [alias for side, aliases in CONTRACT.items() for alias, wanted in aliases.items()
-               if not _like(service.describe(getattr(asked, side).get(alias)), wanted)]
-    if not missing:
-        return [Finding(OK, "signature", "the contract's aliases, dtypes and shapes")], plan
-    return [Finding(NOTE, "signature", "not the contract's ({} missing or of another type): asked by tags {}, "
-                    "signature {!r}, input {!r} of {}, output {!r} (infer.py adopt gives it the contract)".format(
-                        ", ".join(missing), "+".join(tags), plan.signature, plan.input,
-                        "ids" if plan.takes_ids else "texts", plan.output))], plan
+    chosen = meta.signature_def[plan.signature]
+    different = [alias for side, aliases in CONTRACT.items() for alias, expected in aliases.items()
+                 if not _same_type(service.describe(getattr(chosen, side).get(alias)), expected)]
+    if not different:
+        return [Finding(OK, "signature", "the aliases, types and shapes are those of the template's models")], plan
+    inputs = "ids" if plan.takes_ids else "texts"
+    return [Finding(NOTE, "signature", "the signature differs from that of the template's models: "
+                    f"{', '.join(different)} missing or of another type. The service uses the tag set "
+                    f"{'+'.join(tags)}, the signature {plan.signature!r}, the input {plan.input!r} of {inputs} and the "
+                    f"output {plan.output!r} (infer.py adopt rewrites it)")], plan
 
 
-def _like(found: str, wanted: str) -> bool:
-    """Are these the same, where a known number of classes is as good as an unknown one?"""
-    return found == wanted or (wanted.endswith(", -1]") and found.startswith(wanted[:-3]))
+def _same_type(actual: str, expected: str) -> bool:
+    """Whether two types are equal; a known number of classes equals an unknown one."""
+    return actual == expected or (expected.endswith(", -1]") and actual.startswith(expected[:-3]))
 
 
-def dangers(folder: Path, allowed: Iterable[str]) -> List[Finding]:
-    """Ops that could do harm, names that lead out of the package, tensors that blow up when they are loaded."""
-    found = harm(folder, allowed)
+def unsafe_contents(folder: Path, allowed: Iterable[str]) -> List[Finding]:
+    """Faults of a graph that is dangerous to run: ops, tensors and the names of assets."""
+    findings = unsafe_ops(folder, allowed)
     for meta in meta_graphs(str(folder)):
         for name in sorted({asset.filename for asset in assets(meta)}):
             if os.path.basename(name) != name or name in ("", ".", ".."):
-                found.append(Finding(FAULT, "files", f"the asset {name!r} is no name of a file in assets/"))
+                findings.append(Finding(FAULT, "files", f"the asset {name!r} is not the name of a file in assets/; "
+                                        "export the model again"))
             elif not (folder / "assets" / name).is_file():
-                found.append(Finding(FAULT, "files", f"assets/{name} is missing: the graph reads it"))
-    return found or [Finding(OK, "ops", "none that reads or writes files, calls Python or talks to others")]
+                findings.append(Finding(FAULT, "files", f"assets/{name} is missing, but the graph reads it; export or "
+                                        "upload the package again"))
+    return findings
 
 
-def harm(folder: Path, allowed: Iterable[str]) -> List[Finding]:
-    """Ops that could do harm, and tensors that blow up when they are loaded."""
-    found = [Finding(FAULT, "ops", said + "; if it is meant, --allow the op") for said in
-             dangerous_ops(str(folder)) if said.split("`")[1] not in set(allowed)]
+def unsafe_ops(folder: Path, allowed: Iterable[str]) -> List[Finding]:
+    """Faults of dangerous ops that are not ``allowed``, and of tensors that do not fit into memory."""
+    findings = []
+    for sentence in dangerous_ops(str(folder)):
+        op = sentence.split("`")[1]
+        if op not in set(allowed):
+            findings.append(Finding(FAULT, "ops", f"{sentence}; if you trust the model, accept it with --allow {op}"))
     for meta in meta_graphs(str(folder)):
         for node, size in _sizes(meta):
             if size > MAX_TENSOR:
-                found.append(Finding(FAULT, "ops", f"node `{node}` takes {size / 1e9:,.0f} GB when it is loaded"))
-    return found
+                findings.append(Finding(FAULT, "ops", f"node `{node}` needs {size / 1e9:,.0f} GB of memory when it is "
+                                        f"loaded; the platform accepts {MAX_TENSOR / 1e9:.0f} GB for a whole model"))
+    return findings
 
 
 def _sizes(meta: Message) -> Iterator[Tuple[str, float]]:
-    """Each constant's and variable's name and bytes: a constant of a few bytes may stand for any number of values."""
+    """(name, bytes) of each constant and variable. A constant of a few bytes may represent any number of values."""
     from tensorflow.core.framework import types_pb2
     scopes = [meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function)]
     for node in (node for scope in scopes for node in scope):
         if node.op == "Const":
-            shape, kind = node.attr["value"].tensor.tensor_shape, node.attr["value"].tensor.dtype
+            shape, dtype = node.attr["value"].tensor.tensor_shape, node.attr["value"].tensor.dtype
         elif node.op in VARIABLES:
-            shape, kind = node.attr["shape"].shape, node.attr["dtype"].type
+            shape, dtype = node.attr["shape"].shape, node.attr["dtype"].type
         else:
             continue
-        width = 1 if kind in (types_pb2.DT_BOOL, types_pb2.DT_INT8, types_pb2.DT_UINT8) else 4
+        width = 1 if dtype in (types_pb2.DT_BOOL, types_pb2.DT_INT8, types_pb2.DT_UINT8) else 4
         yield node.name, width * functools.reduce(operator.mul, (float(d.size) for d in shape.dim), 1.0)
 
 
 def engines(folder: Path, tags: Any) -> Dict[str, List[str]]:
-    """Engine → why neither loader of the service's loads the model there; ``[]`` where one does."""
+    """Engine → the reasons why neither of the service's two loaders loads the model; ``[]`` if one does."""
     by_session, by_load = engine_fit(str(folder), tags), engine_fit(str(folder), tags, LOAD)
     return {name: reasons if reasons and by_load[name] else [] for name, reasons in by_session.items()}
 
@@ -110,20 +122,23 @@ def engines(folder: Path, tags: Any) -> Dict[str, List[str]]:
 def _runtime(folder: Path) -> str:
     try:
         return str(manifest.read_json(folder / package.CONFIG).get("runtime"))
-    except PackageError:  # told by others
+    except PackageError:  # the check of config.json reports it
         return ""
 
 
-def fit(folder: Path, verdicts: Dict[str, List[str]]) -> List[Finding]:
-    """A line an engine; a fault for the one that config.json asks for."""
-    asked, found = RUNTIMES.get(_runtime(folder), ""), []
+def engine_findings(folder: Path, verdicts: Dict[str, List[str]]) -> List[Finding]:
+    """One finding per engine; a fault if the runtime of config.json does not load the model."""
+    findings, engine_of_runtime = [], RUNTIMES.get(_runtime(folder), "")
     for engine, reasons in verdicts.items():
         if not reasons:
-            found.append(Finding(OK, "engines", f"loads on {engine}"))
+            findings.append(Finding(OK, "engines", f"loads on {engine}"))
             continue
-        level = FAULT if engine == asked else NOTE
-        told = f", which {package.CONFIG} asks for" if engine == asked else ""
-        more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-        found.append(Finding(level, "engines", "will not load on {}{}: {}{}".format(
-            engine, told, "; ".join(reasons[:3]), more)))
-    return found
+        is_runtime = engine == engine_of_runtime
+        shown = "; ".join(reasons[:MAX_REASONS])
+        more = f"; and {len(reasons) - MAX_REASONS} more reasons" if len(reasons) > MAX_REASONS else ""
+        where = f", the runtime in {package.CONFIG}" if is_runtime else ""
+        remedy = ". Choose another runtime, or let infer.py adopt rewrite the model" if is_runtime else ""
+        findings.append(Finding(
+            FAULT if is_runtime else NOTE, "engines",
+            f"will not load on {engine}{where}: {shown}{more}{remedy}"))
+    return findings

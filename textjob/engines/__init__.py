@@ -1,7 +1,7 @@
-"""On which of the platform's engines does a SavedModel load and run? Told without the engines at hand.
+"""Predicts which of the platform's engines load and run a SavedModel, without running the engines.
 
-The answer comes from the engines' own op lists and from what their loaders were seen to mind; tests/matrix
-holds it against the real ones. Out of its sight: custom builds and ops, shapes, values computed at run time.
+The prediction is based on the engines' own op lists and on the measured behaviour of their loaders; ``make matrix``
+compares it with the real engines. It does not cover custom builds and ops, shapes, and values computed at run time.
 """
 from typing import Dict, Iterable, Iterator, List, Optional
 
@@ -14,14 +14,14 @@ __all__ = ["LOAD", "SERVING", "SESSION", "dangerous_ops", "engine_fit"]
 
 SESSION = "session"          # tf.compat.v1.saved_model.loader.load
 LOAD = "saved_model.load"    # tf.saved_model.load, from 2.0 on
-SERVING = "serving"          # TensorFlow Serving, and whatever else uses the C++ loader
+SERVING = "serving"          # TensorFlow Serving and other users of the C++ loader
 
 
 def engine_fit(saved_model: str, tags: Optional[Iterable[str]] = None, loader: str = SESSION
                ) -> Dict[str, List[str]]:
-    """Engine → the reasons why it will not load or run the model; ``[]`` where it fits.
+    """Engine → the reasons why it does not load or run the model; ``[]`` if it does.
 
-    ``saved_model`` is a ``saved_model.pb`` or its folder. Every MetaGraph counts, unless ``tags`` names one.
+    ``saved_model`` is a ``saved_model.pb`` or its folder. All MetaGraphs are checked, unless ``tags`` names one.
     """
     if loader not in (SESSION, LOAD, SERVING):
         raise ValueError(f"loader is {loader!r}; expected {SESSION!r}, {LOAD!r} or {SERVING!r}")
@@ -31,12 +31,12 @@ def engine_fit(saved_model: str, tags: Optional[Iterable[str]] = None, loader: s
 
 
 def _graph(graph: Graph, engine: Engine, loader: str) -> Iterator[str]:
-    """Everything that this engine's loader minds about a MetaGraph, with repetitions."""
+    """All reasons why this engine's loader rejects a MetaGraph, with repetitions."""
     if loader == LOAD and not engine.has_load:
         yield f"TensorFlow {engine.tensorflow} has no tf.saved_model.load"
         return
     judge = Judge(engine, graph)
-    # tf.saved_model.load rebuilds what tf.saved_model.save wrote from objects and functions alone.
+    # tf.saved_model.load rebuilds an export by tf.saved_model.save from its objects and functions only.
     if not (loader == LOAD and graph.meta.HasField("object_graph_def")):
         yield from _versions(graph.meta.graph_def.versions, engine)
         for node in graph.nodes.values():
@@ -46,19 +46,20 @@ def _graph(graph: Graph, engine: Engine, loader: str) -> Iterator[str]:
 
 def _versions(versions: Message, engine: Engine) -> Iterator[str]:
     if versions.min_consumer > engine.graph_version:
-        yield f"the graph asks for graph version {versions.min_consumer} or newer, this is {engine.graph_version}"
+        yield (f"the graph requires graph version {versions.min_consumer} or newer; the engine has "
+               f"{engine.graph_version}")
     if engine.graph_version in versions.bad_consumers:
-        yield f"the graph refuses graph version {engine.graph_version}"
+        yield f"the graph excludes the engine's graph version {engine.graph_version}"
 
 
 def _main_node(node: Message, judge: Judge, loader: str) -> Iterator[str]:
-    """The main graph is imported whole. A Session then wants a kernel for every node, asked for or not."""
+    """The main graph is imported as a whole. A Session then needs a kernel for every node, even if it never runs."""
     engine, graph = judge.engine, judge.graph
     running = node.name in graph.running_nodes
     reasons = list(judge.definition(node, stripping=loader != SERVING))
     if loader == SESSION and engine.looks_up_listed_ops and node.op in engine.unlisted and (
             node.op in graph.writer_ops):
-        reasons.append(f"op `{node.op}` is not registered in its Python")
+        reasons.append(f"op `{node.op}` is not registered in the engine's Python")
     if not reasons and (running or loader != LOAD):
         reasons.extend(judge.kernel(node))
     yield from reasons
@@ -71,7 +72,7 @@ def _main_node(node: Message, judge: Judge, loader: str) -> Iterator[str]:
 
 
 def _functions(judge: Judge, loader: str) -> Iterator[str]:
-    """A function that runs must fit altogether; one that is merely named must allow being instantiated.
+    """A function that runs must meet all requirements; one that is only named must allow instantiation.
 
     Both branches of a condition count as running. ``tf.saved_model.load`` imports every function.
     """
@@ -92,6 +93,6 @@ def _functions(judge: Judge, loader: str) -> Iterator[str]:
 
 
 def _branch_list(node: Message, engine: Engine, loader: str) -> Iterator[str]:
-    """``tf.saved_model.load`` of 2.1 renames functions and forgets those in lists (``tf.switch_case``)."""
+    """``tf.saved_model.load`` of 2.1 renames functions, but not those in lists (``tf.switch_case``)."""
     if loader == LOAD and engine.version == (2, 1) and any(value.list.func for value in node.attr.values()):
-        yield f"tf.saved_model.load loses the branches of op `{node.op}`"
+        yield f"tf.saved_model.load cannot resolve the branches of op `{node.op}`"

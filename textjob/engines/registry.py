@@ -1,6 +1,6 @@
-"""What each of the platform's TensorFlow engines has registered: ``engine_ops.json.gz`` beside this file.
+"""The ops and CPU kernels of each of the platform's TensorFlow engines, from ``engine_ops.json.gz`` beside this file.
 
-``tools/engine_ops.py`` makes that file and tells its form.
+``tools/engine_ops.py`` writes that file and documents its format.
 """
 import gzip
 import json
@@ -12,16 +12,16 @@ DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "engine_ops.json
 
 BFLOAT16 = 14  # as in types.proto
 
-# Kernels that 2.6 registers for oneDNN to replace, which is off there by default: a node is placed, and then
-# gives no output ("Missing 0-th output"). Found by running every op that has a bfloat16 kernel.
-HOLLOW_KERNELS = {
+# Kernels that TensorFlow 2.6 registers for oneDNN to replace, which is off by default in 2.6: a node is placed, but its
+# kernel computes nothing ("Missing 0-th output"). Measured by running every op that has a bfloat16 kernel.
+EMPTY_KERNELS = {
     ("2.6", BFLOAT16): ("AvgPool", "AvgPoolGrad", "Conv2D", "Conv2DBackpropFilter", "Conv2DBackpropInput",
                         "DepthwiseConv2dNative", "FusedBatchNormGradV3", "FusedBatchNormV3"),
 }
 
 
 class Attr(NamedTuple):
-    """What an op definition says of an attr. ``default``: 0 for none, else 1, or a type's DataType number."""
+    """The definition of an attr. ``default``: 0 if it has no default, else 1, or the DataType number of a type."""
 
     kind: str
     default: int
@@ -30,14 +30,14 @@ class Attr(NamedTuple):
 
 
 class Op(NamedTuple):
-    """An op definition. Each input is "1", or an attr that counts it, or ``*`` and an attr that lists it."""
+    """An op definition. An input is "1", or the attr with its number, or ``*`` and the attr with its types."""
 
     attrs: Dict[str, Attr]
     inputs: List[str]
 
 
 class Engine:
-    """One engine's registry, and what sets its loaders apart from the other engines'."""
+    """The registry of one engine, and how its loaders differ from those of other engines."""
 
     def __init__(self, content: Dict[str, Any], index: int) -> None:
         facts = content["engines"][index]
@@ -48,18 +48,18 @@ class Engine:
         self.unlisted = frozenset(facts["unlisted"])
         self.version = tuple(int(part) for part in self.tensorflow.split(".")[:2])
         self.has_load = self.version >= (2, 0)
-        # 1.13 instantiates a function when it runs, later engines every function that a node names.
+        # TensorFlow 1.13 instantiates a function when it runs; later versions, every function that a node names.
         self.instantiates_all_calls = self.version >= (1, 15)
-        # 1.13's Python loader looks up the graph's ops that are in their writer's op list, and has not all.
+        # The Python loader of 1.13 looks up the ops in the writer's op list, but its own Python registry is incomplete.
         self.looks_up_listed_ops = self.version < (1, 15)
-        # 2.6 logs an unknown attr and goes on.
-        self.minds_unknown_attrs = self.version < (2, 6)
+        # TensorFlow 2.6 only logs an unknown attr.
+        self.rejects_unknown_attrs = self.version < (2, 6)
         self._content = content
         self._bit = 1 << index
         self._ops: Dict[str, Optional[Op]] = {}
 
     def op(self, name: str) -> Optional[Op]:
-        """The op's definition there; None where it is not registered."""
+        """The op's definition; None if the engine has not registered it."""
         if name not in self._ops:
             self._ops[name] = self._find(name)
         return self._ops[name]
@@ -74,21 +74,21 @@ class Engine:
         return None
 
     def kernels(self, name: str) -> List[Dict[str, List[int]]]:
-        """For each kind of CPU kernel of an op: attr → the types that it takes."""
+        """The CPU kernels of an op, each as attr → supported types."""
         for mask, index in self._content["kernels"].get(name, ()):
             if mask & self._bit:
-                found: List[Dict[str, List[int]]] = self._content["sets"][index]
-                return found
+                kernels: List[Dict[str, List[int]]] = self._content["sets"][index]
+                return kernels
         return []
 
-    def hollow(self, name: str, kind: int) -> bool:
-        """Is the op's kernel for this type one that is registered and does nothing?"""
-        return name in HOLLOW_KERNELS.get(("{}.{}".format(*self.version), kind), ())
+    def has_empty_kernel(self, name: str, kind: int) -> bool:
+        """Whether the op's kernel for this type is registered but computes nothing."""
+        return name in EMPTY_KERNELS.get((".".join(map(str, self.version)), kind), ())
 
 
 @lru_cache(maxsize=None)
 def engines() -> Tuple[Engine, ...]:
-    """All engines of the data file, oldest first."""
+    """All engines of the data file, the oldest first."""
     with gzip.open(DATA, "rb") as file:
         content = json.loads(file.read().decode("utf-8"))
     return tuple(Engine(content, index) for index in range(len(content["engines"])))

@@ -1,1 +1,1 @@
-"""From trained weights to a package that the platform imports."""
+"""Turns trained weights into a package that the platform can import."""

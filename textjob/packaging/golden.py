@@ -1,9 +1,10 @@
-"""Texts whose answers travel with a package, so that an engine that computes it wrongly is found when it loads.
+"""Golden texts: texts whose predictions are stored in the package and compared each time the package is loaded.
 
-The built-in ones take every branch of the preprocessing (``tests/unit/test_text.py`` checks that they do); two more
-are made of the vocabulary's own words, since a table that finds nothing would go unnoticed otherwise.
+They detect an engine that computes the model incorrectly. The built-in texts exercise every branch of the preprocessing
+(``tests/unit/test_text.py`` checks that). Two more consist of words of the vocabulary, because a lookup table that
+fails to find any word would not be detected otherwise.
 """
-from typing import List, Sequence
+from typing import Any, Dict, List, Sequence
 
 TEXTS = [
     "",
@@ -26,6 +27,12 @@ TEXTS = [
 
 
 def texts(vocabulary: Sequence[bytes], rows: Sequence[str] = ()) -> List[str]:
-    """The golden texts of a package: the built-in ones, two of known words, and ``rows`` of the user's own."""
+    """The golden texts of a package: the built-in ones, two of known words, and ``rows`` of the user's own data."""
     known = [b" ".join(vocabulary[:12]).decode("utf-8"), b" ".join(vocabulary[12:60]).decode("utf-8")]
     return TEXTS + known + list(rows)
+
+
+def answers(texts: Sequence[str], probabilities: Any, labels: Sequence[str]) -> List[Dict[str, Any]]:
+    """Each golden text with its label and its row of ``probabilities``, an array, as ``model_card.json`` holds them."""
+    return [{"text": text, "label": labels[int(row.argmax())], "probabilities": [float(p) for p in row]}
+            for text, row in zip(texts, probabilities)]

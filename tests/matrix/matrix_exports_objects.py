@@ -1,9 +1,9 @@
-"""The exports that carry an object graph: tf.saved_model.save, Keras, ExportArchive. See fit_exports.py."""
+"""The exports that carry an object graph: tf.saved_model.save, Keras, ExportArchive. See matrix_exports.py."""
 # ruff: noqa: PLW0108  the lambdas look a name up when a case is written: not every TensorFlow has it
 import os
 
 import tensorflow as tf
-from fit_exports_ops import branch, loop, newest, words
+from matrix_exports_ops import branch, loop, newest, words
 
 FLOATS = [tf.TensorSpec([None, 4], tf.float32, name="x")]
 TEXTS = [tf.TensorSpec([None], tf.string, name="x")]

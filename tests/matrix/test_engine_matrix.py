@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-import fit_edits
+import matrix_edits
 import pytest
 
 from textjob.engines import LOAD, SERVING, SESSION, engine_fit
@@ -42,9 +42,9 @@ def exports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
     for writer, python in list(THERE.items()) + [("today", sys.executable)]:
         (folder / writer).mkdir()
-        done = run(python, "fit_exports.py", str(folder / writer))
+        done = run(python, "matrix_exports.py", str(folder / writer))
         assert done.returncode == 0, done.stderr.decode()[-2000:]
-    fit_edits.write_edits(str(folder / "today" / "v1_add"), str(folder / "edits"))
+    matrix_edits.write_edits(str(folder / "today" / "v1_add"), str(folder / "edits"))
     return folder
 
 
@@ -56,7 +56,7 @@ def outcomes(exports, tmp_path_factory):
     for engine, loader in CELLS:
         out = str(folder / (engine + loader + ".json"))
         for _ in range(CRASHES):
-            done = run(THERE[engine], "fit_outcomes.py", str(exports), loader, out)
+            done = run(THERE[engine], "matrix_outcomes.py", str(exports), loader, out)
             if done.returncode == 0:
                 break
         assert done.returncode == 0, done.stderr.decode()[-2000:]

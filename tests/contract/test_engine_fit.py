@@ -1,4 +1,4 @@
-"""What ``infer.py check`` promises about engines and about ops that do harm. Today's TensorFlow will do."""
+"""The promises of ``infer.py check`` about engines and dangerous ops, tested with today's TensorFlow."""
 import os
 import shutil
 
@@ -15,7 +15,7 @@ v1 = tf.compat.v1
 
 
 def classic(folder, body=lambda x: x, strip=True, text=False):
-    """The template's own way of writing a package: v1 graph, no resource variables, a table from an asset."""
+    """A model exported as the template does it: v1 graph, reference variables, a table from an asset."""
     words = folder.parent / (folder.name + ".txt")
     words.write_text("hello\nworld\n")
     with tf.Graph().as_default(), v1.Session() as session:
@@ -41,7 +41,7 @@ def classic(folder, body=lambda x: x, strip=True, text=False):
 
 
 def today(folder, body=lambda self, x: tf.matmul(x, self.w)):
-    """What tf.saved_model.save writes."""
+    """A model exported by tf.saved_model.save."""
     class Served(tf.Module):
         def __init__(self):
             self.w = tf.Variable(tf.ones([4, 2]))
@@ -55,7 +55,7 @@ def today(folder, body=lambda self, x: tf.matmul(x, self.w)):
 
 
 def with_table(folder):
-    """What tf.saved_model.save makes of a table from an asset."""
+    """A table from an asset, exported by tf.saved_model.save."""
     words = folder.parent / (folder.name + ".txt")
     words.write_text("hello\nworld\n")
     lines = tf.lookup.TextFileIndex
@@ -101,14 +101,14 @@ def of_today(here):
     return today(here / "today")
 
 
-def test_the_template_s_own_export_is_said_to_load_everywhere(package):
+def test_the_template_s_own_export_loads_on_every_engine(package):
     for loader in (engines.SESSION, engines.SERVING):
         assert engines.engine_fit(package, loader=loader) == {name: [] for name in ALL}
     assert {name: reasons for name, reasons in engines.engine_fit(package, loader=engines.LOAD).items() if not reasons
             } == {name: [] for name in ALL[2:]}
 
 
-def test_an_export_of_today_is_said_to_load_on_no_engine_and_why(of_today):
+def test_an_export_by_todays_tf_saved_model_save_loads_on_no_engine_and_the_reasons_are_named(of_today):
     by_session, by_load = engines.engine_fit(of_today), engines.engine_fit(of_today, loader=engines.LOAD)
     assert "attr `debug_name` of op `VarHandleOp` is not known" in by_session["tf1.15-python3.7"]
     assert by_session["tf2.6-python3.7"] == ["op `DisableCopyOnRead` is not registered"]
@@ -117,20 +117,20 @@ def test_an_export_of_today_is_said_to_load_on_no_engine_and_why(of_today):
     assert all(by_session[engine] for engine in ALL)
 
 
-def test_an_op_that_came_later_is_named_for_the_engines_before_it(here):
+def test_an_op_that_older_engines_lack_is_named_for_these_engines(here):
     lower = classic(here / "lower", lambda x: tf.strings.lower(x, encoding="utf-8"), text=True)
     assert engines.engine_fit(lower) == {
         name: ["op `StringLower` is not registered"] if name in ALL[:1] else [] for name in ALL}
 
 
-def test_attrs_at_their_default_matter_to_the_c_loader_and_not_to_python_s(here):
+def test_unknown_attrs_with_default_values_are_rejected_by_the_c_loader_and_accepted_by_the_python_loaders(here):
     written = classic(here / "unstripped", strip=False)
     assert [name for name, reasons in engines.engine_fit(written).items() if reasons] == []
     refused = {name for name, reasons in engines.engine_fit(written, loader=engines.SERVING).items() if reasons}
-    assert refused and "tf2.6-python3.7" not in refused  # 2.6 ignores what it does not know
+    assert refused and "tf2.6-python3.7" not in refused  # 2.6 ignores unknown attrs
 
 
-def test_types_that_an_engine_does_not_take_are_named(here):
+def test_types_that_an_engine_does_not_support_are_named(here):
     half = classic(here / "half", lambda x: tf.cast(tf.nn.softmax(tf.cast(x, tf.bfloat16)), tf.float32))
     assert engines.engine_fit(half)["tf1.13-python3.6"] == ["op `Softmax` has no CPU kernel for T=bfloat16"]
     kind = tf.dtypes.experimental.float8_e5m2
@@ -138,7 +138,7 @@ def test_types_that_an_engine_does_not_take_are_named(here):
     assert all("float8_e5m2 is not known" in reasons[0] for reasons in engines.engine_fit(eight).values())
 
 
-def test_a_function_that_no_signature_calls_concerns_tf_saved_model_load_alone(package, here):
+def test_a_function_that_no_signature_calls_matters_only_to_tf_saved_model_load(package, here):
     def unused(meta):
         made = meta.graph_def.library.function.add()
         made.signature.name = "unused"
@@ -149,14 +149,14 @@ def test_a_function_that_no_signature_calls_concerns_tf_saved_model_load_alone(p
     assert by_load["tf2.1-python3.7"] == ["op `OpOfTomorrow` is not registered"]
 
 
-def test_a_graph_that_asks_for_a_newer_tensorflow_is_said_not_to_load(package, here):
-    def ask(meta):
+def test_a_graph_that_requires_a_newer_graph_version_loads_only_on_engines_that_have_it(package, here):
+    def require(meta):
         meta.graph_def.versions.min_consumer = 200
-    model = edited(package, ask, here / "newer")
+    model = edited(package, require, here / "newer")
     assert [name for name, reasons in engines.engine_fit(model).items() if not reasons] == ["tf2.6-python3.7"]
 
 
-def test_only_the_meta_graph_that_is_asked_for_counts(package, here):
+def test_only_the_meta_graph_with_the_given_tags_is_checked(package, here):
     model = str(here / "two")
     shutil.copytree(package, model)
     path = os.path.join(model, "saved_model.pb")
@@ -171,41 +171,41 @@ def test_only_the_meta_graph_that_is_asked_for_counts(package, here):
         target.write(both.SerializeToString())
     assert all(engines.engine_fit(model).values())
     assert not any(engines.engine_fit(model, ["serve"]).values())
-    with pytest.raises(PackageError, match=r"no MetaGraph tagged .'gpu'.; there are .*serve.*train"):
+    with pytest.raises(PackageError, match=r"no MetaGraph with the tag set gpu; its tag sets are: serve; train"):
         engines.engine_fit(model, ["gpu"])
 
 
 @pytest.mark.parametrize("content", [None, b"no protocol buffer"])
-def test_what_is_no_saved_model_is_an_error_with_a_sentence(content, tmp_path):
+def test_a_missing_or_damaged_saved_model_is_an_error_with_a_sentence(content, tmp_path):
     if content:
         (tmp_path / "saved_model.pb").write_bytes(content)
     with pytest.raises(PackageError, match="is not a readable saved_model"):
         engines.engine_fit(str(tmp_path))
 
 
-# ---- ops that do harm
+# ---- dangerous ops
 
-def test_what_classifiers_consist_of_is_not_called_dangerous(package, of_today, here):
+def test_the_ops_of_usual_classifiers_are_not_dangerous(package, of_today, here):
     assert engines.dangerous_ops(package) == []
     assert engines.dangerous_ops(of_today) == []
     assert engines.dangerous_ops(with_table(here / "table")) == []
 
 
-def written(x):
+def writes_a_file(x):
     with tf.control_dependencies([tf.io.write_file("stolen", "x")]):
         return tf.identity(x)
 
 
-def printed(x):
+def prints_to_a_file(x):
     with tf.control_dependencies([tf.print(x, output_stream="file://stolen")]):
         return tf.identity(x)
 
 
-@pytest.mark.parametrize("body, said", [
+@pytest.mark.parametrize("body, message", [
     (lambda x: x + tf.strings.to_number(tf.io.read_file("secret")), "`ReadFile` reads files"),
     (lambda x: x + tf.cast(tf.size(tf.io.matching_files("*")), tf.float32), "`MatchingFiles` reads files"),
-    (written, "`WriteFile` writes files"),
-    (printed, "`PrintV2` writes files"),
+    (writes_a_file, "`WriteFile` writes files"),
+    (prints_to_a_file, "`PrintV2` writes files"),
     (lambda x: tf.numpy_function(lambda a: a, [x], tf.float32), "`PyFunc` calls Python"),
     (lambda x: tf.py_function(lambda a: a, [x], tf.float32), "`EagerPyFunc` calls Python"),
     (lambda x: x + tf.cast(v1.data.TFRecordDataset("secret").reduce(0, lambda a, _: a + 1), tf.float32),
@@ -213,19 +213,19 @@ def printed(x):
     (lambda x: x + tf.raw_ops.RestoreV2(prefix="secret", tensor_names=["a"], shape_and_slices=[""],
                                         dtypes=[tf.float32])[0], "`RestoreV2` reads files"),
 ])
-def test_an_op_that_does_harm_is_named_with_its_node(body, said, tmp_path):
+def test_a_dangerous_op_is_named_with_its_node(body, message, tmp_path):
     found = engines.dangerous_ops(classic(tmp_path / "model", body))
-    assert len(found) == 1 and "op " + said in found[0] and "(node `" in found[0]
+    assert len(found) == 1 and "op " + message in found[0] and "(node `" in found[0]
 
 
-def test_it_is_found_inside_functions(tmp_path):
+def test_a_dangerous_op_inside_a_function_is_named_with_the_function(tmp_path):
     found = engines.dangerous_ops(today(tmp_path / "model", lambda self, x: x + tf.cast(
         tf.strings.length(tf.io.read_file("secret")), tf.float32)))
     assert len(found) == 1 and "`ReadFile` reads files" in found[0] and "__inference_serve" in found[0]
 
 
-def test_a_table_from_a_file_that_is_no_asset_is_named(package, tmp_path):
+def test_a_table_from_a_file_that_is_not_an_asset_is_named(package, tmp_path):
     def forget(meta):
         del meta.collection_def["saved_model_assets"]
     found = engines.dangerous_ops(edited(package, forget, tmp_path / "model"))
-    assert len(found) == 1 and "`InitializeTableFromTextFileV2` reads files that are no assets" in found[0]
+    assert len(found) == 1 and "`InitializeTableFromTextFileV2` reads files that are not assets" in found[0]

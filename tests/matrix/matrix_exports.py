@@ -1,6 +1,6 @@
 """Write one small SavedModel per case with the TensorFlow that runs this file (1.13 to today's).
 
-    python fit_exports.py FOLDER [CASE ...]
+    python matrix_exports.py FOLDER [CASE ...]
 
 Cases that this TensorFlow cannot write (an API is missing) are named on stdout and left out. The cases are
 chosen to fail on some engine for some reason each. Python 3.6 grammar: TensorFlow 1.13 runs on nothing newer.
@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import tensorflow as tf
-from fit_exports_ops import BODIES, newest, of_floats, text, vocabulary_table
+from matrix_exports_ops import BODIES, newest, of_floats, text, vocabulary_table
 
 v1 = tf.compat.v1
 
@@ -94,7 +94,7 @@ def main(folder, wanted):
     cases = classic_cases()
     if hasattr(tf, "function"):
         v1.enable_eager_execution()  # for 1.15's tf.saved_model.save; the classic cases bring their graphs
-        from fit_exports_objects import object_cases
+        from matrix_exports_objects import object_cases
         cases.update(object_cases())
     for name in sorted(wanted or cases):
         target = os.path.join(folder, name)

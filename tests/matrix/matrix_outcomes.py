@@ -1,6 +1,6 @@
 """Load every SavedModel below a folder with the TensorFlow that runs this file, and run its signatures.
 
-    python fit_outcomes.py FOLDER LOADER OUT.json      LOADER: session, saved_model.load or serving
+    python matrix_outcomes.py FOLDER LOADER OUT.json      LOADER: session, saved_model.load or serving
 
 Looks at FOLDER/WRITER/CASE/saved_model.pb. Writes "WRITER/CASE" → "" (loaded, and every signature answered)
 or the error. "serving" is the C++ loader of TensorFlow Serving, reached through the C API: it loads and
