@@ -1,4 +1,4 @@
-"""Models and packages made to be wrong, for the tests of this folder."""
+"""Invalid and dangerous models and packages for the tests of this folder."""
 import contextlib
 import json
 import shutil
@@ -16,15 +16,15 @@ __all__ = ["SHIMS"]
 
 v1 = tf.compat.v1
 PROJECT = Path(__file__).resolve().parents[2]
-LIFECYCLE = PROJECT / "textjob" / "lifecycle.py"
+HOST = PROJECT / "textjob" / "serving" / "host.py"
 if str(PROJECT / "tests" / "contract") not in sys.path:
-    sys.path.append(str(PROJECT / "tests" / "contract"))  # asking and jobs, where this folder is run by itself
+    sys.path.append(str(PROJECT / "tests" / "contract"))  # for asking and jobs, if only this folder is run
 
 Build = Callable[[], Tuple[Dict[str, Any], Dict[str, Any]]]
 
 
 def of_texts(scores: Callable[[Any], Any]) -> Build:
-    """A model of texts ``input_x``, whose ``output`` is what ``scores`` makes of them."""
+    """A model whose input is ``input_x`` (texts) and whose ``output`` is the result of ``scores``."""
     def build() -> Tuple[Dict[str, Any], Dict[str, Any]]:
         x = v1.placeholder(tf.string, [None], "x")
         return {"input_x": x}, {"output": scores(x)}
@@ -40,7 +40,7 @@ plain = of_texts(constant_scores)
 
 def export(folder: Path, build: Build = plain, main_op: Callable[[], Any] = lambda: None,
            edit: Callable[[Any], Any] = lambda meta: None) -> Path:
-    """A SavedModel of the classic kind with a variable; ``edit`` changes its MetaGraph at the end."""
+    """Write a SavedModel by SavedModelBuilder, with one variable; ``edit`` changes its MetaGraph at the end."""
     with tf.Graph().as_default(), v1.Session() as session:
         inputs, outputs = ({alias: v1.saved_model.build_tensor_info(tensor) for alias, tensor in side.items()}
                            for side in build())
@@ -55,7 +55,7 @@ def export(folder: Path, build: Build = plain, main_op: Callable[[], Any] = lamb
 
 
 def edited(folder: Path, edit: Callable[[Any], Any]) -> Path:
-    """The same model, with another MetaGraph."""
+    """The same model after ``edit`` has changed its MetaGraph."""
     file = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     edit(model.meta_graphs[0])
@@ -64,7 +64,7 @@ def edited(folder: Path, edit: Callable[[Any], Any]) -> Path:
 
 
 def deployed(folder: Path) -> Path:
-    """The model with what the platform wants beside it."""
+    """The model with the service file and the config.json that the platform requires."""
     shutil.copyfile(str(PROJECT / package.SERVICE), str(folder / package.SERVICE))
     config = {"model_type": "TensorFlow", "model_algorithm": "text_classification"}
     (folder / package.CONFIG).write_text(json.dumps(config), encoding="utf-8")
@@ -72,14 +72,14 @@ def deployed(folder: Path) -> Path:
 
 
 def without_start(folder: Path) -> Path:
-    """The package without its service file: a check says that, looks at the model, and starts nothing."""
+    """The package without its service file: a check reports that, inspects the model, and starts nothing."""
     (folder / package.SERVICE).unlink()
     return folder
 
 
 @contextlib.contextmanager
 def untouched(*folders: Path) -> Iterator[None]:
-    """Nothing in these folders is made, changed or removed."""
+    """Assert that the block creates, changes and deletes nothing in these folders."""
     def state() -> List[Tuple[str, int, int]]:
         paths: Sequence[Path] = [path for folder in folders for path in sorted([folder, *folder.rglob("*")])]
         return [(str(path), path.lstat().st_mtime_ns, path.lstat().st_ino) for path in paths]
