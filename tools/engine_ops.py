@@ -1,21 +1,21 @@
-"""Write what each TensorFlow engine can load into one data file, ``textjob/engines/engine_ops.json.gz``.
+"""Writes the ops and kernels of each TensorFlow engine into one data file, ``textjob/engines/engine_ops.json.gz``.
 
     ENGINE/bin/python tools/engine_ops.py dump > tf2.1.json             once per engine, in its own Python
     python tools/engine_ops.py merge textjob/engines/engine_ops.json.gz \\
         tf1.15-python3.7=tf1.15.json tf2.1-python3.7=tf2.1.json ...     NAME=DUMP, oldest first
 
-It keeps to Python 3.6 grammar and to what TensorFlow 1.13 offers. The merged file holds::
+It uses only Python 3.6 grammar and the API of TensorFlow 1.13. The merged file contains::
 
-    engines   [{name, tensorflow, graph_def_version, types: the DataType numbers that it knows,
-                unlisted: ops that its core knows and its Python does not}]
-    sets      allowed values and kernel tables, each written once and referred to by its index
-    ops       op → [[engines that share it, as a bit mask; attrs; inputs], ...]
+    engines   [{name, tensorflow, graph_def_version, types: the DataType numbers that it supports,
+                unlisted: ops that are registered in its core, but not in its Python}]
+    sets      allowed values and kernel tables, each written once and referenced by its index
+    ops       op → [[bit mask of the engines with this definition; attrs; inputs], ...]
     kernels   op → [[bit mask, sets index], ...]; that set: one {attr: types} per kind of CPU kernel
 
-An attr is ``[type, default, minimum, sets index of the allowed values]``, cut behind the last that is not 0
-or null. ``default`` is 0 for none, else 1, or for a type its DataType number. An input is "1" for one tensor,
-an attr's name for that many, ``*`` and an attr's name for as many as its list has. What no engine tells apart
-(the arguments' names and types, the outputs) is left out.
+An attr is ``[type, default, minimum, sets index of the allowed values]``, without trailing 0 and null. ``default`` is
+0 if the attr has none, else 1, or the DataType number of a type. An input is "1" for one tensor, the name of the attr
+that holds the number of tensors, or ``*`` and the name of the attr that holds the list of their types. Names and types
+of arguments and the outputs are left out, because no engine checks them.
 """
 import gzip
 import json
@@ -25,7 +25,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 Row = Dict[str, List[int]]
 Dump = Dict[str, Any]
 
-# A kernel for DEFAULT runs on any device. Before 2.6, XLA_CPU is a device too, and takes what CPU cannot.
+# A kernel for DEFAULT runs on any device. Before 2.6, XLA_CPU is a device that runs some ops which CPU does not.
 DEVICES = {"CPU", "XLA_CPU"}
 ANY_DEVICE = "DEFAULT"
 
@@ -41,24 +41,25 @@ def registered() -> Any:
 
 
 def attr_row(attr: Any) -> List[Any]:
-    """What a value must be, and what it is when missing."""
+    """The type, default, minimum and allowed values of an attr."""
     allowed = attr.allowed_values.list
     values = sorted(allowed.type) or sorted(value.decode("utf-8") for value in allowed.s)
     default = (attr.default_value.type or 1) if attr.HasField("default_value") else 0
     row = [attr.type, default, attr.minimum if attr.has_minimum else None, values or None]
-    while row[-1] in (None, 0):  # the bare type is the common case
+    while row[-1] in (None, 0):  # most attrs have only a type
         row.pop()
     return row
 
 
 def op_row(op: Any) -> List[Any]:
+    """The attrs and inputs of an op."""
     inputs = ["*" + argument.type_list_attr if argument.type_list_attr else argument.number_attr or "1"
               for argument in op.input_arg]
     return [{attr.name: attr_row(attr) for attr in op.attr}, inputs]
 
 
 def kernel_rows() -> Dict[str, List[Row]]:
-    """op → the distinct {attr: types} of its CPU kernels; [{}] takes everything."""
+    """op → the distinct {attr: types} of its CPU kernels; [{}] accepts all types."""
     from tensorflow.python.client import device_lib
     from tensorflow.python.framework import kernels
     devices = {device.device_type for device in device_lib.list_local_devices()} & DEVICES | {ANY_DEVICE}
@@ -69,12 +70,12 @@ def kernel_rows() -> Dict[str, List[Row]]:
             key = json.dumps([kernel.op, kernel.device_type, kernel.priority, row], sort_keys=True)
             rows.setdefault(kernel.op, []).append((key, row))
             counts[key] = counts.get(key, 0) + 1
-    # Two equal kernels are as bad as none: "Multiple OpKernel registrations match" (1.13, bfloat16).
-    return {op: united([row for key, row in found if counts[key] == 1]) for op, found in rows.items()}
+    # Two equal kernels fail like a missing one: "Multiple OpKernel registrations match" (1.13, bfloat16).
+    return {op: united([row for key, row in pairs if counts[key] == 1]) for op, pairs in rows.items()}
 
 
 def united(rows: Iterable[Row]) -> List[Row]:
-    """Kernels that differ in the types of one attr alone are one row; {} takes everything."""
+    """Merge kernels that differ only in the types of one attr; {} accepts all types."""
     if {} in rows:
         return [{}]
     rows = [dict(row) for row in sorted(rows, key=json.dumps)]
@@ -90,7 +91,7 @@ def united(rows: Iterable[Row]) -> List[Row]:
 
 
 def unlisted(names: Iterable[str]) -> List[str]:
-    """Ops that the engine's core knows and its Python does not: 1.x lists what its modules registered."""
+    """Ops that are registered in the engine's core but not in its Python; 1.x lists only those of imported modules."""
     from tensorflow.python.framework import op_def_registry
     if not hasattr(op_def_registry, "get_registered_ops"):
         return []
@@ -98,7 +99,7 @@ def unlisted(names: Iterable[str]) -> List[str]:
 
 
 def dump() -> Dump:
-    """Everything about the TensorFlow that runs this."""
+    """The content of the data file for the TensorFlow that runs this script."""
     import tensorflow as tf
     from tensorflow.core.framework import types_pb2
     from tensorflow.python.framework import versions
@@ -112,7 +113,7 @@ def dump() -> Dump:
 
 
 def shared(values: List[Optional[Any]]) -> List[Tuple[int, Any]]:
-    """(bit mask, value): each value once, whichever engines have it; None is in no mask."""
+    """(bit mask of engines, value) for each distinct value except None."""
     masks = {}  # type: Dict[str, int]
     for index, value in enumerate(values):
         if value is not None:
@@ -122,7 +123,7 @@ def shared(values: List[Optional[Any]]) -> List[Tuple[int, Any]]:
 
 
 def merge(dumps: List[Tuple[str, Dump]]) -> Dict[str, Any]:
-    """[(engine's name, its dump)] → the data file's content."""
+    """The content of the data file for pairs of an engine's name and its dump."""
     sets, indexes = [], {}  # type: List[Any], Dict[str, int]
 
     def index(value: Any) -> int:
@@ -145,7 +146,7 @@ def merge(dumps: List[Tuple[str, Dump]]) -> Dict[str, Any]:
 
 
 def write(content: Dict[str, Any], path: str) -> None:
-    """The same content gives the same bytes (with the same zlib): sorted keys, no time, no file name."""
+    """Write the file. The same content gives the same bytes (with the same zlib): sorted keys, no time, no name."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     with open(path, "wb") as target, gzip.GzipFile("", "wb", 9, target, 0) as packed:
         packed.write(text.encode("utf-8"))

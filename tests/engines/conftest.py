@@ -1,4 +1,4 @@
-"""The engines, driven as processes of their own; a table of what they answered ends the run."""
+"""Runs the engines as processes of their own; the run ends with a table of their predictions."""
 import json
 import os
 import subprocess
@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ENGINES_DIR = Path(os.environ.get("ENGINES_DIR", ".engines")).resolve()
 ENGINES = ["tf1.15.5", "tf2.1.0", "tf2.6.2"]
 EVERYONE = ["today", *ENGINES]
-FIT_NAMES = {"tf" + engine.tensorflow: engine.name for engine in engines()}  # as infer.py check calls them
-CLOSE = 1e-5  # of probabilities
+CHECK_NAMES = {"tf" + engine.tensorflow: engine.name for engine in engines()}  # the names in infer.py check
+CLOSE = 1e-5  # the largest accepted difference of probabilities
 TABLE: List[List[str]] = []
 
 
@@ -26,7 +26,7 @@ def installed(engine: str) -> bool:
 
 
 def python_of(engine: str) -> str:
-    """An engine's interpreter; skips where it is not installed."""
+    """The interpreter of an engine; skips the test if the engine is not installed."""
     if engine == "today":
         return sys.executable
     if not installed(engine):
@@ -36,7 +36,7 @@ def python_of(engine: str) -> str:
 
 @pytest.fixture(scope="session")
 def drive() -> Callable[..., Any]:
-    """Run tests/engines/drive.py in an engine; only the packages themselves are on its path."""
+    """Run tests/engines/drive.py in an engine; only the packages are on its path."""
 
     def run(engine: str, *arguments: str) -> Any:
         command = [python_of(engine), "-I", str(ROOT / "tests" / "engines" / "drive.py"), *arguments]
@@ -49,7 +49,7 @@ def drive() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def written(foreign: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
-    """Writer → the folder of its models, of all engines that are installed."""
+    """Writer → the folder of its foreign models, for today's TensorFlow and each installed engine."""
     old = {engine: adoption.written(python_of(engine), tmp_path_factory.mktemp(engine))
            for engine in ENGINES if installed(engine)}
     return {"today": foreign, **old}
@@ -57,7 +57,7 @@ def written(foreign: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str
 
 @pytest.fixture(scope="session")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A request of texts that take every branch."""
+    """A request whose texts exercise every branch of the preprocessing."""
     from textjob.packaging import golden
 
     known = ["soup and bread for dinner", "the team won the match 比赛", "体育 新闻 stadium", "x" * 1_000_000]
@@ -67,24 +67,24 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """What the closing note shows: who wrote a package, who answered, by which way, how far off."""
+    """Print the tables: writer of a package, engine, loader, number of models, largest difference."""
     if TABLE:
-        terminalreporter.write_line("\n| packages written by | answered by | way | models | largest difference |")
+        terminalreporter.write_line("\n| written by | loaded by | loader | models | largest difference |")
         terminalreporter.write_line("|---|---|---|---|---|")
         for row in TABLE:
             terminalreporter.write_line("| " + " | ".join(row) + " |")
     foreign_table.write(terminalreporter, EVERYONE)
 
 
-def compare(written_by: str, engine: str, found: Dict[str, Any], expected: Dict[str, Any]) -> None:
-    """Labels equal and probabilities within 1e-5, package by package and way by way."""
-    for way in next(iter(found.values())):
+def compare(written_by: str, engine: str, predicted: Dict[str, Any], expected: Dict[str, Any]) -> None:
+    """Assert equal labels, and probabilities within CLOSE, for each package and each loader."""
+    for way in next(iter(predicted.values())):
         worst = 0.0
-        for package, answers in found.items():
+        for package, answers in predicted.items():
             assert "error" not in answers[way], (package, way, answers[way])
             labels, probabilities = answers[way]
-            wanted_labels, wanted = expected[package]["session"]
-            assert labels == wanted_labels, (package, way)
-            worst = max(worst, max(abs(a - b) for x, y in zip(probabilities, wanted) for a, b in zip(x, y)))
+            expected_labels, rows = expected[package]["session"]
+            assert labels == expected_labels, (package, way)
+            worst = max(worst, max(abs(a - b) for x, y in zip(probabilities, rows) for a, b in zip(x, y)))
         assert worst <= CLOSE, (engine, way, worst)
-        TABLE.append([written_by, engine, way, str(len(found)), f"{worst:.1e}"])
+        TABLE.append([written_by, engine, way, str(len(predicted)), f"{worst:.1e}"])

@@ -1,8 +1,8 @@
-"""Runs inside an engine of the platform: drives packages in every way that it can, prints what they answer as JSON.
+"""Runs inside an engine of the platform: loads packages with each of its loaders and prints their predictions as JSON.
 
-    drive.py answers REQUEST.json PACKAGE ...   by service, by Session, by tf.saved_model.load
-    drive.py served REQUEST.json SERVICE.py     models that are no packages, by a service file that lies elsewhere
-    drive.py sweep SAVED_MODEL                  a hash of the tokens of every code point, block by block
+    drive.py answers REQUEST.json PACKAGE ...   by the package's service, by a Session, by tf.saved_model.load
+    drive.py served REQUEST.json SERVICE.py     models without a service file, by the service file SERVICE.py
+    drive.py sweep SAVED_MODEL                  hashes of the tokens of all code points, one per block
 """
 import hashlib
 import importlib.util
@@ -52,44 +52,45 @@ def by_function(package, texts):
 
 
 def answers(request, packages):
-    """The request is a list of texts, or an object that has such a list for each package."""
+    """The request is a list of texts, or an object with one list per package."""
     with open(request, encoding="utf-8") as file:
         texts = json.load(file)
-    asked = texts if isinstance(texts, dict) else dict.fromkeys(packages, texts)
+    texts_of = texts if isinstance(texts, dict) else dict.fromkeys(packages, texts)
     ways = {"service": by_service, "session": by_session}
     if not tf.__version__.startswith("1."):
         ways["function"] = by_function
-    return {package: {way: attempt(ask, package, asked[package]) for way, ask in ways.items()} for package in packages}
+    return {package: {way: attempt(load, package, texts_of[package]) for way, load in ways.items()}
+            for package in packages}
 
 
-def attempt(ask, package, texts):
+def attempt(load, package, texts):
     try:
-        return ask(package, texts)
-    except Exception as error:  # any: one package must not keep the others from being asked
+        return load(package, texts)
+    except Exception as error:  # an error of one package must not end the process, which loads the others too
         return {"error": "{}: {}".format(type(error).__name__, " ".join(str(error).split())[:600])}
 
 
 def served(request, service_file):
-    """The request is an object of folders and the items that each is asked; a folder that fails gets its error."""
+    """The request maps folders to items; the result of a folder that fails to load is its error."""
     with open(request, encoding="utf-8") as file:
-        asked = json.load(file)
+        items_of = json.load(file)
     module = module_of(service_file)
-    return {folder: one_served(module, folder, items) for folder, items in asked.items()}
+    return {folder: one_served(module, folder, items) for folder, items in items_of.items()}
 
 
 def one_served(module, folder, items):
     try:
         service = module.TextClassifierService("serve", folder)
-    except Exception as error:  # any but the service's own shows itself by its name
+    except Exception as error:  # LoadError is the service's own; for others the result contains the class
         return {"error": str(error) if isinstance(error, module.LoadError) else repr(error)}
-    found = service.inference({"req_data": items, "top_k": 1000})["resp_data"]
-    return {"labels": [answer.get("predicted_label", str(answer)) for answer in found],
+    rows = service.inference({"req_data": items, "top_k": 1000})["resp_data"]
+    return {"labels": [answer.get("predicted_label", str(answer)) for answer in rows],
             "probabilities": [[dict(answer.get("scores", [])).get(label, np.nan) for label in service.model.labels]
-                              for answer in found if service.model.plan.rule != "labels"]}
+                              for answer in rows if service.model.plan.rule != "labels"]}
 
 
 def awkward_texts():
-    """Every code point in company, then bytes that are no UTF-8."""
+    """Every code point between other characters, then random bytes that are not UTF-8."""
     for code in range(0x110000):
         char = chr(code).encode("utf-8", "surrogatepass")
         yield b"a" + char + b"b " + char + char + b" 1" + char + b"'" + char

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Environments for the platform's engines, each in $1/tf<version>; made once.
+# Creates an environment for each of the platform's engines in $1/tf<version>, unless it exists.
 set -eu
 engines=$1
 if [ -z "${PYTHON37:-}" ]; then
-    echo "SKIPPED: no Python 3.7 found, so no engine of the platform is tried; set PYTHON37 to one" >&2
+    echo "SKIPPED: Python 3.7 is missing, so the engines of the platform are not tested; set PYTHON37 to its path" >&2
     exit 0
 fi
 requirements=$(cd "$(dirname "$0")/../.." && pwd)/requirements.txt
@@ -13,7 +13,7 @@ install() {  # name, packages...
     [ -e "$engines/$name/complete" ] && return
     rm -rf "${engines:?}/$name"
     "$PYTHON37" -m venv "$engines/$name"
-    # The pip that comes with 3.7 takes source releases for wheels; protobuf and NumPy as these wheels were built for.
+    # The pip of Python 3.7 prefers source releases to wheels. protobuf and NumPy have the versions of these wheels.
     "$engines/$name/bin/python" -m pip install --quiet --disable-pip-version-check "pip<24.1"
     "$engines/$name/bin/python" -m pip install --quiet --disable-pip-version-check "protobuf<3.21" "$@"
     touch "$engines/$name/complete"
@@ -22,6 +22,6 @@ install() {  # name, packages...
 
 mkdir -p "$engines"
 install tf1.15.5 tensorflow==1.15.5
-# Where jobs train, the project's own requirements are installed over the engine, as the platform does.
+# On training images the project's requirements are installed in addition, as the platform does.
 install tf2.1.0 tensorflow-cpu==2.1.0 "numpy<1.20" botocore -r "$requirements"
 install tf2.6.2 tensorflow-cpu==2.6.2 -r "$requirements"

@@ -1,4 +1,4 @@
-"""The job itself on the platform's training images, and the grammar of what ships."""
+"""The job on the platform's training images, and the Python grammar of the shipped files."""
 import os
 import shutil
 import subprocess
@@ -8,16 +8,19 @@ from typing import Any, Callable, Dict
 import pytest
 from conftest import ENGINES, ROOT, compare, python_of
 
+from models import MODELS
+
 JOB = ["train.py", "infer.py", "customize_service.py", *(
     str(path.relative_to(ROOT)) for folder in ("models", "textjob", "shims") for path in (ROOT / folder).rglob("*.py"))]
 
 
 @pytest.fixture(scope="module", params=["tf2.1.0", "tf2.6.2"])
 def trained(request: Any, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
-    """A job run by an old engine, in its own copy of the project."""
+    """The packages of a job that an old engine ran."""
     out = tmp_path_factory.mktemp("old") / request.param
     command = [python_of(request.param), "train.py", "--data_url", str(small_data), "--train_url", str(out),
-               "--epochs", "2", "--min_count", "1", "--max_length", "50", "--num_gpus", "0"]
+               "--models", ",".join(MODELS), "--epochs", "2", "--min_count", "1", "--max_length", "50",
+               "--num_gpus", "0"]
     done = subprocess.run(command, cwd=str(ROOT), capture_output=True, text=True, timeout=580,
                           env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
@@ -26,10 +29,10 @@ def trained(request: Any, small_data: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.parametrize("engine", ["today", *ENGINES])
-def test_packages_of_an_old_training_image_answer_alike_everywhere(
+def test_packages_of_an_old_training_image_make_the_same_predictions_on_every_engine(
         engine: str, trained: Dict[str, Any], drive: Callable[..., Any], texts: Path) -> None:
     packages = [str(path) for path in sorted(trained["out"].glob("*/model"))]
-    assert len(packages) == 3
+    assert len(packages) == len(MODELS)
     expected = drive(trained["engine"], "answers", str(texts), *packages)
     compare(trained["engine"], engine, drive(engine, "answers", str(texts), *packages), expected)
 
@@ -37,23 +40,23 @@ def test_packages_of_an_old_training_image_answer_alike_everywhere(
 @pytest.mark.parametrize("command", [["predict", "a text"], ["check"]])
 def test_infer_runs_on_an_old_training_image(command: list, trained: Dict[str, Any]) -> None:
     name, *rest = command
-    asked = [python_of(trained["engine"]), "infer.py", name, "--model", str(trained["out"] / "cnn"), *rest]
-    done = subprocess.run(asked, cwd=str(ROOT), capture_output=True, text=True, timeout=300)
+    arguments = [python_of(trained["engine"]), "infer.py", name, "--model", str(trained["out"] / "cnn"), *rest]
+    done = subprocess.run(arguments, cwd=str(ROOT), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
 def _interpreter(version: str) -> str:
     root = subprocess.run(["sh", "-c", "pyenv root"], capture_output=True, text=True).stdout.strip()
-    found = sorted(Path(root).glob(f"versions/{version}.*/bin/python")) if root else []
+    installed = sorted(Path(root).glob(f"versions/{version}.*/bin/python")) if root else []
     given = os.environ.get("PYTHON" + version.replace(".", ""))
-    for python in [given, *map(str, found), shutil.which("python" + version)]:
+    for python in [given, *map(str, installed), shutil.which("python" + version)]:
         if python and subprocess.run([python, "--version"], capture_output=True).returncode == 0:
             return python
-    pytest.skip(f"no Python {version} here: the grammar is not tried")
+    pytest.skip(f"Python {version} is not installed, so the grammar is not tested")
 
 
 @pytest.mark.parametrize(("version", "files"), [("3.6", ["customize_service.py"]), ("3.7", JOB)])
-def test_what_ships_keeps_to_the_grammar_of_its_oldest_python(version: str, files: list) -> None:
+def test_the_shipped_files_compile_with_their_oldest_python(version: str, files: list) -> None:
     source = "import sys\nfor f in sys.argv[1:]: compile(open(f, encoding='utf-8').read(), f, 'exec')"
     done = subprocess.run([_interpreter(version), "-c", source, *files], cwd=str(ROOT), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Packages written by today's TensorFlow, answered by the platform's engines."""
+"""The platform's engines load packages written by today's TensorFlow and make the same predictions."""
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -18,16 +18,16 @@ def expected(drive: Callable[..., Any], texts: Path, packages: Dict[str, Path]) 
 
 
 @pytest.mark.parametrize("engine", ["today", *ENGINES])
-def test_every_engine_answers_every_package_alike(
+def test_every_engine_makes_the_same_predictions_for_every_package(
         engine: str, drive: Callable[..., Any], texts: Path, packages: Dict[str, Path], expected: Any) -> None:
     assert set(packages) == set(MODELS)
-    found = drive(engine, "answers", str(texts), *map(str, packages.values()))
-    compare("today", engine, found, expected)
+    predicted = drive(engine, "answers", str(texts), *map(str, packages.values()))
+    compare("today", engine, predicted, expected)
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The preprocessing alone, exported as packages are."""
+    """Only the preprocessing, exported as in a package."""
     folder = tmp_path_factory.mktemp("tokenizer") / "model"
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
@@ -51,7 +51,7 @@ def swept_today(drive: Callable[..., Any], tokenizer: Path) -> Any:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_code_point_makes_the_same_tokens_on_every_engine(
         engine: str, drive: Callable[..., Any], tokenizer: Path, swept_today: Any) -> None:
-    found = drive(engine, "sweep", str(tokenizer))
-    differing = [i for i, (a, b) in enumerate(zip(found, swept_today)) if a != b]
-    assert len(found) == len(swept_today) > 0x110000 // 4096
+    hashes = drive(engine, "sweep", str(tokenizer))
+    differing = [i for i, (a, b) in enumerate(zip(hashes, swept_today)) if a != b]
+    assert len(hashes) == len(swept_today) > 0x110000 // 4096
     assert not differing, f"blocks of 4096 code points: {differing}"

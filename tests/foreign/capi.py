@@ -1,7 +1,7 @@
-"""Runs a SavedModel by TensorFlow's C library: neither this project nor TensorFlow's Python has a hand in it.
+"""Runs a SavedModel by TensorFlow's C library, without this project's code and without TensorFlow's Python loaders.
 
-What TensorFlow Serving does with a model, the library does too: the tag set picks the graph, variables are restored,
-tables initialised, a Session run. Today's TensorFlow only; its wheel brings the library.
+The library loads a model as TensorFlow Serving does: it selects the graph by its tag set, restores variables,
+initializes tables and runs a Session. Only today's TensorFlow, whose wheel contains the library.
 """
 import contextlib
 import ctypes
@@ -21,7 +21,7 @@ class Output(ctypes.Structure):
 
 
 class String(ctypes.Structure):
-    """TF_TString, opaque: only its size counts here."""
+    """TF_TString, opaque: only its size is used."""
     _fields_ = [("words", ctypes.c_uint64 * 3)]
 
 
@@ -58,20 +58,20 @@ SIGNATURES = {  # name → result, arguments
 
 
 def library():
-    found = ctypes.CDLL(os.path.join(os.path.dirname(tf.__file__), "libtensorflow_cc.so.2"))
+    loaded = ctypes.CDLL(os.path.join(os.path.dirname(tf.__file__), "libtensorflow_cc.so.2"))
     for name, (result, arguments) in SIGNATURES.items():
-        function = getattr(found, name)
+        function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
-    return found
+    return loaded
 
 
 C = library()
 
 
 def answers(folder, tags, feeds, fetches):
-    """Arrays, one for each of the names ``fetches`` ("a:0"); ``feeds`` maps such names to arrays.
+    """One array per name in ``fetches`` ("a:0"); ``feeds`` maps such names to arrays.
 
-    Strings are object arrays of bytes, both ways.
+    Strings are object arrays of bytes, as input and as output.
     """
     with contextlib.ExitStack() as cleanup:
         status = made(cleanup, C.TF_NewStatus(), C.TF_DeleteStatus)
@@ -113,20 +113,20 @@ def closed(session, status):
 
 
 def outputs(graph, names):
-    """The tensors of that name, as an array of TF_Output."""
-    found = []
+    """The tensors of these names, as an array of TF_Output."""
+    tensors = []
     for name in names:
         operation, index = name.rsplit(":", 1)
         pointer = C.TF_GraphOperationByName(graph, operation.encode())
         if not pointer or int(index) >= C.TF_OperationNumOutputs(pointer):
             raise KeyError("the graph has no tensor " + name)
-        found.append(Output(pointer, int(index)))
-    return (Output * len(found))(*found)
+        tensors.append(Output(pointer, int(index)))
+    return (Output * len(tensors))(*tensors)
 
 
 def fed(cleanup, value):
     """A TF_Tensor with the array's content."""
-    value = np.asarray(value, order="C")  # not ascontiguousarray, which makes a vector of a scalar
+    value = np.asarray(value, order="C")  # not ascontiguousarray, which converts a scalar to a vector
     kind = STRING if value.dtype == object else tf.as_dtype(value.dtype).as_datatype_enum
     size = value.size * (ctypes.sizeof(String) if kind == STRING else value.itemsize)
     tensor = C.TF_AllocateTensor(kind, (c_int64 * value.ndim)(*value.shape), value.ndim, size)
@@ -137,24 +137,24 @@ def fed(cleanup, value):
     for string, content in zip(strings(tensor, value.size), value.ravel().tolist()):
         C.TF_StringInit(byref(string))
         C.TF_StringCopy(byref(string), content, len(content))
-        cleanup.callback(C.TF_StringDealloc, byref(string))  # before the tensor, which does not do it
+        cleanup.callback(C.TF_StringDealloc, byref(string))  # before the tensor, which does not free its strings
     return tensor
 
 
 def strings(tensor, size):
-    """The tensor's strings in place; no empty array at a null pointer."""
+    """The tensor's strings in place; [] if empty, because its data may be a null pointer."""
     return (String * size).from_address(C.TF_TensorData(tensor)) if size else []
 
 
 def fetched(tensor):
-    """An array of its own with a TF_Tensor's content."""
+    """A new array with a TF_Tensor's content."""
     shape = [C.TF_Dim(tensor, axis) for axis in range(C.TF_NumDims(tensor))]
     size = int(np.prod(shape, dtype=np.int64))
     kind = C.TF_TensorType(tensor)
     if kind == STRING:
-        found = np.empty(size, object)
-        found[:] = [ctypes.string_at(C.TF_StringGetDataPointer(byref(string)), C.TF_StringGetSize(byref(string)))
-                    for string in strings(tensor, size)]
-        return found.reshape(shape)
+        values = np.empty(size, object)
+        values[:] = [ctypes.string_at(C.TF_StringGetDataPointer(byref(string)), C.TF_StringGetSize(byref(string)))
+                     for string in strings(tensor, size)]
+        return values.reshape(shape)
     content = ctypes.string_at(C.TF_TensorData(tensor), C.TF_TensorByteSize(tensor)) if size else b""
     return np.frombuffer(content, tf.as_dtype(kind).as_numpy_dtype).reshape(shape).copy()

@@ -1,4 +1,4 @@
-"""Checkpoints of a v1 Saver, as training leaves them: no SavedModel. See foreign_models.py."""
+"""Checkpoints that training with a v1 Saver leaves, without a SavedModel. See foreign_models.py."""
 import os
 
 import numpy as np
@@ -23,10 +23,10 @@ v1 = tf.compat.v1
 TOPICS = [0, 0, 0, 1, 0, 1, 2, 2, 1]  # of TEXTS, the empty one last
 
 
-def trained(folder, session, logits, feeds, topics, answers):
-    """Ten steps; a checkpoint after the ninth and one after the tenth, each with other weights and its .meta.
+def trained(folder, session, logits, feeds, topics, predict):
+    """Train ten steps; save a checkpoint with its .meta after the ninth and after the tenth step.
 
-    ``answers`` asks the model; what it says after the tenth step is given back.
+    Returns the result of ``predict`` after the tenth step.
     """
     labels = v1.placeholder(tf.int64, [None], "targets/y")
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
@@ -34,18 +34,19 @@ def trained(folder, session, logits, feeds, topics, answers):
     learn = v1.train.AdamOptimizer(0.05).minimize(loss, global_step=step)
     saver = v1.train.Saver(max_to_keep=2)
     fill(session, 220)
-    said = []
+    predictions = []
     for done in range(1, 11):
         session.run(learn, {labels: topics, **feeds})
         if done >= 9:
             saver.save(session, os.path.join(folder, "model.ckpt"), global_step=step)
-            said.append(answers())
-    assert np.abs(said[0] - said[1]).max() > 1e-2, said  # else nobody sees which of the two was loaded
-    return said[1]
+            predictions.append(predict())
+    # Otherwise the tests would not detect which of the two was loaded.
+    assert np.abs(predictions[0] - predictions[1]).max() > 1e-2, predictions
+    return predictions[1]
 
 
 def meta(folder):
-    """Texts in, by a table that is loaded from a file; variables of the old kind."""
+    """Text input, a table that is loaded from a file, reference variables."""
     vocabulary = folder + ".vocabulary.txt"
     write_vocabulary(vocabulary)
     with fresh() as session, v1.variable_scope("net", use_resource=False):
@@ -67,7 +68,7 @@ def meta(folder):
 
 
 class Cell:
-    """What dynamic_rnn wants of a cell; today's TensorFlow brings none of its own any more."""
+    """The interface of a cell for dynamic_rnn; today's TensorFlow has no cells of its own."""
     state_size = output_size = 8
 
     def zero_state(self, batch_size, dtype):
@@ -79,7 +80,7 @@ class Cell:
 
 
 def meta_ids(folder):
-    """Ids in, a recurrent network; resource variables."""
+    """Ids as input, a recurrent network, resource variables."""
     with fresh() as session, v1.variable_scope("rnn", use_resource=True):
         x = v1.placeholder(tf.int32, [None, None], "token_ids")
         keep_prob = v1.placeholder(tf.float32, [], "dropout_keep_prob")
@@ -98,7 +99,7 @@ def meta_ids(folder):
 
 
 def variables_only(folder):
-    """The tutorial's first way: who loads this needs the program that made it."""
+    """A checkpoint without .meta, as in the tutorial's first method; only the code that wrote it can load it."""
     with fresh() as session:
         x = v1.placeholder(tf.string, [None], "input_x")
         y = tf.nn.softmax(dense(sentence(x), 3, "dense"))

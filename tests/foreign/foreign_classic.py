@@ -1,4 +1,4 @@
-"""SavedModels of the classic kind, by people who go by the tutorials of TensorFlow 1. See foreign_models.py."""
+"""SavedModels by SavedModelBuilder, as in the tutorials of TensorFlow 1. See foreign_models.py."""
 import os
 
 import numpy as np
@@ -40,13 +40,13 @@ def save(folder, session, signatures=None, tags=("serve",)):
     builder.save()
 
 
-# --- texts in -------------------------------------------------------------------------------------------------
+# --- text input -------------------------------------------------------------------------------------------------
 
 def tutorial(folder):
-    """As the tutorial that the job's brief quotes has it, to the names."""
+    """The tutorial's model with the tutorial's names."""
     with fresh() as session:
         x = v1.placeholder(tf.string, [None])
-        keep_prob = v1.placeholder(tf.float32)  # of unknown shape, as most write it
+        keep_prob = v1.placeholder(tf.float32)  # of unknown shape, as in most tutorials
         y = tf.nn.softmax(dense(v1.nn.dropout(sentence(x), keep_prob=keep_prob), 3, "dense"))
         fill(session, 201)
         found = session.run(y, {x: as_feed(TEXTS), keep_prob: 1.0})
@@ -56,7 +56,7 @@ def tutorial(folder):
 
 
 def two_tag_sets(folder):
-    """Training and serving graphs in one file; only the second one's is to be served."""
+    """A training and a serving graph in one file."""
     builder = v1.saved_model.builder.SavedModelBuilder(folder)
     with fresh() as session:
         x, classes = v1.placeholder(tf.string, [None], "x"), v1.placeholder(tf.int64, [None], "y")
@@ -80,7 +80,7 @@ def two_tag_sets(folder):
 
 
 def two_signatures(folder):
-    """The keys of TensorFlow Serving's example, kept by people who copied it."""
+    """Two signatures, one of them with the key of TensorFlow Serving's example."""
     with fresh() as session:
         x = v1.placeholder(tf.string, [None], "raw")
         scores = tf.nn.softmax(dense(sentence(x), 3, "fc"), name="prob")
@@ -92,7 +92,7 @@ def two_signatures(folder):
 
 
 def drop_rate(folder):
-    """A rate, not a probability of keeping; and a switch that leaves noise in."""
+    """A dropout rate instead of a keep probability, and an input that enables noise."""
     with fresh() as session:
         x = v1.placeholder(tf.string, [None], "doc")
         rate = v1.placeholder(tf.float32, [], "rate")
@@ -108,7 +108,7 @@ def drop_rate(folder):
 
 
 def of_texts(seed, alias, head, probabilities, units=3, name="serving_default", **more):
-    """A kind with one input, one output: what ``head`` makes of ``units`` logits."""
+    """A kind with one input and one output, which ``head`` computes from ``units`` logits."""
     def write(folder):
         with fresh() as session:
             x = v1.placeholder(tf.string, [None], "sentence_in")
@@ -138,7 +138,7 @@ def label_only(folder):
 
 
 def no_signature(folder):
-    """The tutorial's simplest way: nothing but the tags, so the tensors' names must be known."""
+    """No signature, only tags, as in the tutorial's simplest method; the names of the tensors must be known."""
     with fresh() as session:
         x = v1.placeholder(tf.string, [None], "input_x")
         y = tf.nn.softmax(dense(sentence(x), 3, "dense"), name="predict_y")
@@ -148,7 +148,7 @@ def no_signature(folder):
     describe(folder, TEXTS, found, tensors={"input": x.name, "output": y.name})
 
 
-# --- ids in ---------------------------------------------------------------------------------------------------
+# --- ids as input ---------------------------------------------------------------------------------------------------
 
 def ids_any(folder):
     with fresh() as session:
@@ -164,7 +164,7 @@ def ids_any(folder):
 
 
 def ids_fixed(folder):
-    """A convolution over all twelve places, padding among them."""
+    """A convolution over all twelve positions, including padding."""
     with fresh() as session:
         x = v1.placeholder(tf.int64, [None, LENGTH], "sequence")
         windows = tf.nn.conv1d(embedded(x, len(WORDS)), v1.get_variable("kernel", [3, 8, 6]), 1, "VALID")
@@ -177,7 +177,7 @@ def ids_fixed(folder):
     describe(folder, rows, found, "ids", texts=SHORT, length=LENGTH)
 
 
-# --- serialized tf.Example in ---------------------------------------------------------------------------------
+# --- serialized tf.Example as input ---------------------------------------------------------------------------------
 
 def serialized(name, value):
     if isinstance(value, str):
@@ -188,7 +188,7 @@ def serialized(name, value):
 
 
 def of_examples(seed, feature, spec, body, inputs, fed, **more):
-    """``body`` makes vectors of the parsed feature; ``fed`` are the feature's values for ``inputs``."""
+    """``body`` converts the parsed feature to vectors; ``fed`` are the values of the feature for ``inputs``."""
     def write(folder):
         with fresh() as session:
             x = v1.placeholder(tf.string, [None], "tf_example")

@@ -1,23 +1,22 @@
-"""Write small text classifiers as people write them who never heard of this project, one folder a kind.
+"""Writes small foreign text classifiers, as users of TensorFlow's tutorials and Keras write them, one folder per kind.
 
     python foreign_models.py FOLDER [KIND ...]
 
-With any TensorFlow from 1.15 to today's; kinds that it cannot write are named on stdout and left out. Each is made
-by the real APIs, with aliases and tensor names of its own, and saved to FOLDER/KIND; FOLDER/KIND.json says what it
-answers itself:
+It runs with any TensorFlow from 1.15 to today's; kinds that it cannot write are named on stdout and left out. Each kind
+has its own aliases and tensor names and is saved to FOLDER/KIND; FOLDER/KIND.json contains its own predictions:
 
-    inputs         texts or lists of ids (not padded), the empty text among the texts
-    probabilities  a row an input, a column a class (each column on its own with sigmoid_many); null where the
-                   model gives labels only, which "answers" has
-    labels         the class names, where a file of them lies in the folder
-    takes          "text", "ids" or "example" (serialized tf.Example, whose feature "feature" names)
-    tensors        names of tensors, where no signature has them
+    inputs         texts, including the empty text, or lists of ids (not padded)
+    probabilities  one row per input, one column per class (independent columns for sigmoid_many); null if the model
+                   gives labels only, which are in "answers"
+    labels         the class names, if a file in the folder contains them
+    takes          "text", "ids" or "example" (serialized tf.Example, whose feature is in "feature")
+    tensors        the names of tensors, if no signature contains them
     tables         whether lookup tables are part of the state
-    step           of a checkpoint: its number, where there is an older one too
-    texts, length  of ids: the texts that they stand for, by FOLDER/KIND.vocabulary.txt; how many the model
-                   takes, filled up with 0, or null
+    step           of a checkpoint: its number, if an older checkpoint exists
+    texts, length  of ids: the texts for FOLDER/KIND.vocabulary.txt; the number of ids that the model takes, padded
+                   with 0, or null
 
-Python 3.6 grammar. KINDS has the functions, each of the folder to write.
+Python 3.6 grammar. KINDS maps each kind to the function that writes it into a folder.
 """
 import os
 import sys
@@ -34,9 +33,9 @@ KINDS.update(foreign_objects.KINDS)
 def clear(target):
     if os.path.exists(target):
         tf.io.gfile.rmtree(target)
-    for beside in (target + ".json", target + ".vocabulary.txt"):
-        if os.path.exists(beside):
-            os.remove(beside)
+    for file in (target + ".json", target + ".vocabulary.txt"):
+        if os.path.exists(file):
+            os.remove(file)
 
 
 def main(folder, wanted):
@@ -49,11 +48,11 @@ def main(folder, wanted):
             KINDS[name](target)
         except AssertionError:
             raise
-        except Exception as error:  # any: what an old TensorFlow lacks shows itself in many ways
+        except Exception as error:  # a missing API raises many classes of errors
             print("left out", name, type(error).__name__, " ".join(str(error).split())[:200])
             clear(target)
 
 
 if __name__ == "__main__":
-    tf.compat.v1.enable_eager_execution()  # for 1.15's modules; the classic kinds bring their graphs
+    tf.compat.v1.enable_eager_execution()  # for the modules of 1.15; the classic kinds have graphs of their own
     main(sys.argv[1], sys.argv[2:])

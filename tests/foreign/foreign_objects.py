@@ -1,4 +1,4 @@
-"""Modules and Keras models, saved in every way that there has been. See foreign_models.py."""
+"""tf.Module and Keras models, saved by each API that has existed. See foreign_models.py."""
 import os
 import zipfile
 
@@ -27,7 +27,7 @@ ROWS = [ids_of(text) for text in SHORT]
 # --- tf.Module ------------------------------------------------------------------------------------------------
 
 class Topics(tf.Module):
-    """Hashes words, averages their vectors."""
+    """Averages the vectors of hashed words."""
 
     def __init__(self, seed):
         super().__init__()
@@ -37,12 +37,12 @@ class Topics(tf.Module):
 
     def logits(self, texts, keep_prob):
         words = tf.strings.split(texts)
-        if not isinstance(words, tf.RaggedTensor):  # 1.15 gives a SparseTensor
+        if not isinstance(words, tf.RaggedTensor):  # 1.15 returns a SparseTensor
             words = tf.RaggedTensor.from_sparse(words)
         tokens = words.to_tensor("")
         real = tf.cast(tf.not_equal(tokens, ""), tf.float32)[:, :, None]
-        found = tf.gather(self.vectors, tf.strings.to_hash_bucket_fast(tokens, BUCKETS)) * real
-        mean = tf.reduce_sum(found, 1) / tf.maximum(tf.reduce_sum(real, 1), 1.0)
+        vectors = tf.gather(self.vectors, tf.strings.to_hash_bucket_fast(tokens, BUCKETS)) * real
+        mean = tf.reduce_sum(vectors, 1) / tf.maximum(tf.reduce_sum(real, 1), 1.0)
         kept = tf.floor(keep_prob + tf.random.uniform(tf.shape(mean)))
         return tf.matmul(mean * kept / keep_prob, self.kernel) + [0.3, 0.0, -0.3]
 
@@ -77,7 +77,7 @@ def module_defaults(folder):
 # --- Keras ----------------------------------------------------------------------------------------------------
 
 def filled(model, seed):
-    """Other weights than the initialisers', alike with every TensorFlow."""
+    """Assign weights that do not depend on the initializers, and so not on the version of TensorFlow."""
     random = np.random.RandomState(seed)
     for layer in model.layers:
         if layer.trainable_weights:
@@ -87,16 +87,16 @@ def filled(model, seed):
 
 
 def of_ids(seed, *layers, **options):
-    """Ids to the probabilities of three classes."""
+    """A model from ids to the probabilities of three classes."""
     length = options.pop("length", LENGTH)
-    # Before Keras 3 nothing but this argument saves the length, and Keras 3 warns of it.
+    # Before Keras 3 only this argument saves the length; Keras 3 warns about it.
     more = {} if hasattr(tf.keras, "export") else {"input_length": length}
     return filled(tf.keras.Sequential(
         [tf.keras.Input((length,), **options), K.Embedding(len(WORDS), 8, mask_zero=length is None, **more)]
         + list(layers) + [K.Dropout(0.5), K.Dense(3, activation="softmax")]), seed)
 
 
-def asked(folder, model, length=LENGTH, texts=SHORT):
+def describe_ids(folder, model, length=LENGTH, texts=SHORT):
     write_vocabulary(folder + ".vocabulary.txt")
     rows = [ids_of(text) for text in texts]
     fed = padded(rows, length).astype(tf.as_dtype(model.inputs[0].dtype).as_numpy_dtype)
@@ -104,7 +104,7 @@ def asked(folder, model, length=LENGTH, texts=SHORT):
 
 
 def exported(model, folder):
-    """What the TensorFlow at hand offers for serving: Keras 3's export, before it the SavedModel of the model."""
+    """Export for serving: by Keras 3's export, or before Keras 3 by tf.saved_model.save."""
     if hasattr(model, "export"):
         model.export(folder, verbose=False)
     else:
@@ -112,28 +112,28 @@ def exported(model, folder):
 
 
 def keras_text(folder):
-    """keras.io's text classification from scratch, in small."""
+    """A small version of keras.io's example "text classification from scratch"."""
     layer = getattr(K, "TextVectorization", None) or K.experimental.preprocessing.TextVectorization
     vectorize = layer(max_tokens=len(WORDS), output_sequence_length=20)
     vectorize.adapt(np.array(TEXTS))
     model = filled(tf.keras.Sequential([
         tf.keras.Input((1,), dtype="string", name="text"), vectorize, K.Embedding(len(WORDS), 8), K.Dropout(0.5),
         K.GlobalMaxPooling1D(), K.Dense(1, activation="sigmoid")]), 40)
-    found = model.predict(tf.constant([[text] for text in TEXTS]), verbose=0)
+    column = model.predict(tf.constant([[text] for text in TEXTS]), verbose=0)
     exported(model, folder)
-    describe(folder, TEXTS, two_columns(found), tables=True)
+    describe(folder, TEXTS, two_columns(column), tables=True)
 
 
 def keras_saved(folder):
     model = of_ids(41, K.Conv1D(8, 3, activation="tanh"), K.Flatten(), dtype="int32", name="tokens")
     tf.saved_model.save(model, folder)
-    asked(folder, model)
+    describe_ids(folder, model)
 
 
 def keras_export(folder):
     model = of_ids(42, K.Bidirectional(K.LSTM(8)), dtype="int32", name="word_ids")
     model.export(folder, verbose=False)
-    asked(folder, model)
+    describe_ids(folder, model)
 
 
 def keras_archive(folder):
@@ -143,7 +143,7 @@ def keras_archive(folder):
     archive.add_endpoint("predict_topic", lambda words: {"topic": model(words, training=False)},
                          input_signature=[tf.TensorSpec([None, None], tf.int64, name="words")])
     archive.write_out(folder, verbose=False)
-    asked(folder, model, length=None, texts=SHORT + [LONG])
+    describe_ids(folder, model, length=None, texts=SHORT + [LONG])
 
 
 def keras_file(folder):
@@ -151,17 +151,17 @@ def keras_file(folder):
     path = os.path.join(folder, "model.keras")
     model = of_ids(44, K.Bidirectional(K.GRU(6)), dtype="int32", name="ids")
     model.save(path)
-    if not zipfile.is_zipfile(path):  # 2.6 writes a folder of that name, 2.1 an HDF5 file
+    if not zipfile.is_zipfile(path):  # 2.6 writes a folder, 2.1 an HDF5 file
         raise NotImplementedError("no Keras 3 archive")
-    asked(folder, model)
+    describe_ids(folder, model)
 
 
 def h5_file(folder):
-    """Sequential's default for its input is float32, and few give another."""
+    """The default type of a Sequential model's input is float32, which most users keep."""
     os.makedirs(folder)
     model = of_ids(45, K.Flatten())
     model.save(os.path.join(folder, "model.h5"))
-    asked(folder, model)
+    describe_ids(folder, model)
 
 
 KINDS = {"module": module, "module_defaults": module_defaults, "keras_text": keras_text, "keras_saved": keras_saved,

@@ -1,4 +1,4 @@
-"""What the foreign models share: texts and their ids, weights, classic graphs, the file of expected answers."""
+"""Shared parts of the foreign models: texts and their ids, weights, classic graphs, the file of their predictions."""
 import contextlib
 import json
 
@@ -8,16 +8,16 @@ import tensorflow as tf
 v1 = tf.compat.v1
 
 CLASSES = ["sport", "money", "weather"]
-LENGTH = 12   # of the models that take a fixed number of ids
-BUCKETS = 97  # of the models that hash their words
-SHORT = [     # at most LENGTH words each
+LENGTH = 12   # ids of the models that take a fixed number
+BUCKETS = 97  # hash buckets of the models without a vocabulary
+SHORT = [     # texts of at most LENGTH words
     "goal",
     "the match ended in a draw",
     "the team won the final match after a late goal and sang",
     "shares fell after the bank warned that profits would drop",
     "足球 比赛 今晚 开始",
     "股票 市场 下跌 银行 利润",
-    "zyxwvut rain 今晚下雨吗",  # the first and the last are in no vocabulary
+    "zyxwvut rain 今晚下雨吗",  # the first and the last word are not in WORDS
 ]
 LONG = SHORT[3] + " and " + SHORT[1] + " while rain and wind " + SHORT[2] + " 今晚 比赛 开始"
 TEXTS = SHORT + [LONG, ""]
@@ -30,7 +30,7 @@ def ids_of(text):
 
 
 def padded(rows, length=None):
-    """A rectangle of ids, filled up with 0."""
+    """An array of ids, padded with 0."""
     length = length or max(map(len, rows))
     return np.array([row + [0] * (length - len(row)) for row in rows])
 
@@ -46,24 +46,24 @@ def softmax(logits):
 
 
 def two_columns(probability):
-    """The distribution over two classes of which a model gives the second's probability."""
+    """The probabilities of two classes, given that of the second class."""
     column = np.reshape(probability, [-1, 1])
     return np.concatenate([1 - column, column], axis=1)
 
 
 def describe(folder, inputs, probabilities, takes="text", **more):
-    """FOLDER/KIND.json: what to ask the model, and what it answers itself."""
+    """Write FOLDER/KIND.json: the inputs of the model and its own predictions."""
     if probabilities is not None:
         probabilities = np.asarray(probabilities).tolist()
-        assert_told_apart(np.array(probabilities))
+        assert_distinct(np.array(probabilities))
     known = {"inputs": inputs, "probabilities": probabilities, "takes": takes,
              "labels": None, "tensors": None, "tables": False}
     with open(folder + ".json", "w", encoding="utf-8") as out:
         json.dump(dict(known, **more), out, ensure_ascii=False, indent=1)
 
 
-def assert_told_apart(rows):
-    """A service that mixes up rows, classes or weights must not get by with nearly the same numbers."""
+def assert_distinct(rows):
+    """Assert that a service which confuses rows, classes or weights would return clearly different numbers."""
     best = np.sort(rows, axis=1)
     assert rows.min() > 1e-4, rows
     assert len(set(rows.argmax(axis=1))) > 1, rows
@@ -72,7 +72,7 @@ def assert_told_apart(rows):
 
 
 def weights(random, shape, embedding=False):
-    """Such that answers are decided, but no class is ruled out."""
+    """Random weights with clear predictions in which no class has a probability near 0."""
     scale = 1.5 if embedding else 0.3 if len(shape) == 1 else 2.0 / np.sqrt(np.prod(shape[:-1]))
     return random.normal(0, scale, shape).astype(np.float32)
 
@@ -81,14 +81,14 @@ def weights(random, shape, embedding=False):
 
 @contextlib.contextmanager
 def fresh():
-    """A session over a graph of its own."""
+    """A session with a graph of its own."""
     with tf.Graph().as_default(), v1.Session() as session:
         v1.set_random_seed(7)
         yield session
 
 
 def fill(session, seed):
-    """Initialise, then put other weights in: a loader that runs initialisers instead of restoring is found out."""
+    """Initialize, then assign other weights, which detects a loader that runs initializers instead of restoring."""
     session.run([v1.global_variables_initializer(), v1.tables_initializer()])
     random = np.random.RandomState(seed)
     for variable in v1.trainable_variables():
@@ -97,7 +97,7 @@ def fill(session, seed):
 
 
 def hashed(texts):
-    """Whitespace tokens as hash buckets [batch, longest], and which of them are no padding."""
+    """White space tokens as hash buckets [batch, longest], and a mask that is False for padding."""
     tokens = v1.sparse.to_dense(v1.string_split(texts), default_value="")
     return tf.strings.to_hash_bucket_fast(tokens, BUCKETS), tf.not_equal(tokens, "")
 
@@ -117,7 +117,7 @@ def dense(x, units, name):
 
 
 def sentence(texts):
-    """One vector a text."""
+    """One vector per text."""
     ids, real = hashed(texts)
     return averaged(embedded(ids, BUCKETS), real)
 

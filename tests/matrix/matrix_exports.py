@@ -1,9 +1,9 @@
-"""Write one small SavedModel per case with the TensorFlow that runs this file (1.13 to today's).
+"""Writes one small SavedModel per case with the TensorFlow that runs this file (1.13 to today's).
 
     python matrix_exports.py FOLDER [CASE ...]
 
-Cases that this TensorFlow cannot write (an API is missing) are named on stdout and left out. The cases are
-chosen to fail on some engine for some reason each. Python 3.6 grammar: TensorFlow 1.13 runs on nothing newer.
+Cases that this TensorFlow cannot write, because an API is missing, are named on stdout and left out. Each case fails on
+some engine for a reason of its own. Python 3.6 grammar, because TensorFlow 1.13 runs on no newer Python.
 """
 import os
 import sys
@@ -14,14 +14,14 @@ from matrix_exports_ops import BODIES, newest, of_floats, text, vocabulary_table
 
 v1 = tf.compat.v1
 
-# Also written with all their attrs, defaults included: ops that got attrs from one engine to the next.
+# Also written with default attrs: ops that got new attrs from one engine to the next.
 NOT_STRIPPED = ("add", "batch_matmul", "batch_norm_training", "bfloat16", "conv_explicit", "dataset",
                 "function", "half", "keras_lstm", "pinv", "quantize", "ragged_sum", "resize", "topk",
                 "topk_int16", "trained", "unicode", "while_v2")
 
 
 def v1_export(folder, build, strip=True, tags=("serve",), builder=None):
-    """Save what ``build`` returns (inputs, outputs; the variables and tables it makes) the classic way."""
+    """Save the inputs and outputs that ``build`` returns, with its variables and tables, by SavedModelBuilder."""
     own = builder or v1.saved_model.Builder(folder)
     with tf.Graph().as_default(), v1.Session() as session:
         inputs, outputs = build()
@@ -42,7 +42,7 @@ def v1_export(folder, build, strip=True, tags=("serve",), builder=None):
 
 
 def network(folder, resource, lower=True):
-    """String in, a table from an asset, convolution, dropout, softmax: as the template's models are."""
+    """A network as the template's models: text input, a table from an asset, convolution, dropout, softmax."""
     x, keep = text(), v1.placeholder_with_default(np.float32(1), [], "keep_prob")
     words = v1.string_split(x)
     tokens = v1.sparse.to_dense(words, default_value="<pad>")
@@ -65,7 +65,7 @@ def network(folder, resource, lower=True):
 
 
 def two_meta_graphs(folder):
-    """The first loads everywhere, the second on nothing but today's TensorFlow."""
+    """The first MetaGraph loads on every engine, the second only on today's TensorFlow."""
     builder = v1.saved_model.Builder(folder)
     for tag, body in (("serve", lambda x: x), ("train", newest)):
         build = of_floats(lambda x, body=body: body(x) + v1.get_variable("w", [4], use_resource=False))
@@ -74,7 +74,7 @@ def two_meta_graphs(folder):
 
 
 def classic_cases():
-    """Name -> function of the folder."""
+    """Case → function that writes it into a folder."""
     cases = {}
     for name, build in BODIES.items():
         cases["v1_" + name] = lambda folder, build=build: v1_export(folder, build)
@@ -93,14 +93,14 @@ def classic_cases():
 def main(folder, wanted):
     cases = classic_cases()
     if hasattr(tf, "function"):
-        v1.enable_eager_execution()  # for 1.15's tf.saved_model.save; the classic cases bring their graphs
+        v1.enable_eager_execution()  # for tf.saved_model.save of 1.15; the classic cases have graphs of their own
         from matrix_exports_objects import object_cases
         cases.update(object_cases())
     for name in sorted(wanted or cases):
         target = os.path.join(folder, name)
         try:
             cases[name](target)
-        except Exception as error:  # any: what an old TensorFlow lacks shows itself in many ways
+        except Exception as error:  # a missing API raises many classes of errors
             print("left out", name, type(error).__name__, str(error).splitlines()[:1])
             if os.path.exists(target):
                 v1.gfile.DeleteRecursively(target)

@@ -1,5 +1,5 @@
-"""The exports that carry an object graph: tf.saved_model.save, Keras, ExportArchive. See matrix_exports.py."""
-# ruff: noqa: PLW0108  the lambdas look a name up when a case is written: not every TensorFlow has it
+"""The exports with an object graph: tf.saved_model.save, Keras, ExportArchive. See matrix_exports.py."""
+# ruff: noqa: PLW0108  the lambdas look up a name when a case is written, because some TensorFlows lack it
 import os
 
 import tensorflow as tf
@@ -11,7 +11,7 @@ K = tf.keras.layers
 
 
 def module(body, signature, **attributes):
-    """A tf.Module with one tf.function as its serving signature."""
+    """A tf.Module with one tf.function, its serving signature."""
     class Served(tf.Module):
         @tf.function(input_signature=signature)
         def serve(self, x):
@@ -39,7 +39,7 @@ def from_table(folder):
 
 
 def beside(function, signature=None):
-    """A function that no signature calls: only tf.saved_model.load looks at it."""
+    """A function that no signature calls; only tf.saved_model.load imports it."""
     def export(folder):
         made = module(lambda self, x: x + 1.0, FLOATS)
         made.other = tf.function(function, input_signature=signature or FLOATS)

@@ -1,5 +1,5 @@
-"""Small v1 graphs, one op or idea each: functions that build it and return (inputs, outputs)."""
-# ruff: noqa: PLW0108  the lambdas look a name up when a case is written: not every TensorFlow has it
+"""Small v1 graphs, one op or construct each: functions that build the graph and return (inputs, outputs)."""
+# ruff: noqa: PLW0108  the lambdas look up a name when a case is written, because some TensorFlows lack it
 import tensorflow as tf
 
 v1 = tf.compat.v1
@@ -48,14 +48,14 @@ def branch(x):
 
 
 def control(build, v2):
-    """Built with While and If (v2), or with Enter, Exit, Switch and Merge."""
+    """Build with While and If (v2), or with Enter, Exit, Switch and Merge."""
     def built():
         before = hasattr(v1, "control_flow_v2_enabled") and v1.control_flow_v2_enabled()
         switch_control(v2)
         try:
             return build()
         finally:
-            switch_control(before)  # today's Keras writes broken loops with v1's
+            switch_control(before)  # because today's Keras writes invalid loops with the v1 ops
     return built
 
 
@@ -67,14 +67,14 @@ def switch_control(v2):
 
 
 def newest(x):
-    """An op that has a CPU kernel today and is not registered in 2.6."""
+    """An op with a CPU kernel in today's TensorFlow that is not registered in 2.6."""
     index = raw.RandomIndexShuffle(index=tf.constant(1), seed=tf.constant([1, 2, 3], tf.uint32),
                                    max_index=tf.constant(5))
     return x + tf.cast(index, tf.float32)
 
 
 def trained():
-    """A graph that still holds its optimiser."""
+    """A graph that includes its optimizer."""
     x = v1.placeholder(tf.float32, [None, 4], "x")
     y = tf.matmul(x, v1.get_variable("w", [4, 2], use_resource=True))
     v1.train.AdamOptimizer().minimize(tf.reduce_sum(y * y))
@@ -88,7 +88,7 @@ def product_as(dtype):
 
 
 def through(kind, body=lambda x: x, shape=(None, 4)):
-    """Computed in another type."""
+    """Compute in another type and cast back."""
     return of_floats(lambda x: tf.cast(body(tf.cast(x, kind())), tf.float32), shape)
 
 
@@ -99,7 +99,7 @@ def block_lstm(x):
 
 
 def keras(*layers):
-    """Layers are made in the graph, hence the lambdas."""
+    """Apply layers; the lambdas create them inside the graph."""
     def body(x):
         for make in layers:
             x = make()(x)
@@ -109,7 +109,7 @@ def keras(*layers):
 
 K = tf.keras.layers
 
-# The name says which op or idea. Missing in a TensorFlow: left out there.
+# Op or construct → builder. A TensorFlow that lacks the API leaves the case out.
 BODIES = {
     "add": of_floats(lambda x: x + 1.0),
     "einsum": of_floats(lambda x: tf.einsum("ij,kj->ik", x, x)),

@@ -1,11 +1,11 @@
-"""Load every SavedModel below a folder with the TensorFlow that runs this file, and run its signatures.
+"""Loads every SavedModel below a folder with the TensorFlow that runs this file, and runs its signatures.
 
     python matrix_outcomes.py FOLDER LOADER OUT.json      LOADER: session, saved_model.load or serving
 
-Looks at FOLDER/WRITER/CASE/saved_model.pb. Writes "WRITER/CASE" → "" (loaded, and every signature answered)
-or the error. "serving" is the C++ loader of TensorFlow Serving, reached through the C API: it loads and
-initialises only, the running is the same Session's as in "session". A crash of the process is an outcome too:
-start again with the same OUT. Python 3.6 grammar.
+Reads FOLDER/WRITER/CASE/saved_model.pb. Writes "WRITER/CASE" → "" (loaded, and every signature ran) or the error.
+"serving" is the C++ loader of TensorFlow Serving, called through the C API: it only loads and initializes, because its
+Session runs like the one of "session". A crash of the process is recorded as an outcome; to continue, start again with
+the same OUT. Python 3.6 grammar.
 """
 import ctypes
 import glob
@@ -23,7 +23,7 @@ LIBRARIES = ("python/_pywrap_tensorflow_internal.so",
 
 
 def fed(info):
-    """Something that every case accepts: two rows."""
+    """Two rows that every case accepts."""
     shape = [2 if d.size < 0 else d.size for d in info.tensor_shape.dim]
     dtype = tf.as_dtype(info.dtype)
     if dtype == tf.string:
@@ -41,7 +41,7 @@ def first_meta_graph(folder):
 
 
 def signatures(meta):
-    return [(key, found) for key, found in sorted(meta.signature_def.items()) if not key.startswith("__")]
+    return [(key, signature) for key, signature in sorted(meta.signature_def.items()) if not key.startswith("__")]
 
 
 def by_session(folder):
@@ -54,7 +54,7 @@ def by_session(folder):
 
 
 def by_load(folder):
-    tf.keras.layers.Layer  # noqa: B018  2.6 revives Keras' optimisers only once its lazy Keras is there
+    tf.keras.layers.Layer  # noqa: B018  imports Keras, without which 2.6 cannot restore Keras' optimizers
     meta = first_meta_graph(folder)
     model = tf.saved_model.load(folder, tags=list(meta.meta_info_def.tags))
     for key, signature in signatures(meta):
@@ -63,8 +63,8 @@ def by_load(folder):
 
 def core():
     root = os.path.dirname(tf.__file__)
-    found = [os.path.join(root, name) for name in LIBRARIES if os.path.exists(os.path.join(root, name))]
-    library = ctypes.CDLL(found[0], ctypes.RTLD_GLOBAL)
+    paths = [os.path.join(root, name) for name in LIBRARIES if os.path.exists(os.path.join(root, name))]
+    library = ctypes.CDLL(paths[0], ctypes.RTLD_GLOBAL)
     for name in ("TF_NewStatus", "TF_NewGraph", "TF_NewSessionOptions", "TF_LoadSessionFromSavedModel"):
         getattr(library, name).restype = ctypes.c_void_p
     library.TF_Message.restype = ctypes.c_char_p
@@ -99,7 +99,7 @@ def main(folder, loader, out):
         try:
             LOADERS[loader](os.path.dirname(path))
             outcomes[name] = ""
-        except Exception as error:  # any: it is the measurement
+        except Exception as error:  # every error is an outcome
             outcomes[name] = type(error).__name__ + ": " + " ".join(str(error).split())[:400]
     write(out, outcomes)
 

@@ -1,10 +1,10 @@
-"""What ``textjob.engines`` says is what the real engines do.
+"""Compares the verdicts of ``textjob.engines`` with the behaviour of the real engines.
 
-    ENGINES_DIR=FOLDER pytest tests/matrix/test_fit_matrix.py
+    ENGINES_DIR=FOLDER pytest tests/matrix/test_engine_matrix.py
 
-FOLDER holds environments named tf1.15.5, tf2.1.0, tf2.6.2 (and tf1.13.1 if there is one), each with
-bin/python. Every engine and today's TensorFlow write some hundred small SavedModels; every engine then loads
-and runs them all by each of its loaders. A quarter of an hour on two cores.
+FOLDER contains the environments tf1.15.5, tf2.1.0, tf2.6.2 (and optionally tf1.13.1), each with bin/python. Every
+engine and today's TensorFlow write about a hundred small SavedModels each; then every engine loads and runs all of them
+with each of its loaders. This takes 20 minutes on two cores.
 """
 import json
 import os
@@ -21,12 +21,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ENGINES_DIR = os.path.abspath(os.environ.get("ENGINES_DIR", ".engines"))
 PYTHONS = {engine.name: os.path.join(ENGINES_DIR, "tf" + engine.tensorflow, "bin", "python")
            for engine in engines()}
-THERE = {name: python for name, python in PYTHONS.items() if os.path.exists(python)}
+INSTALLED = {name: python for name, python in PYTHONS.items() if os.path.exists(python)}
 LOADERS = {engine.name: [SESSION, SERVING] + [LOAD] * engine.has_load for engine in engines()}
-CELLS = [(name, loader) for name in THERE for loader in LOADERS[name]]
-CRASHES = 10  # of one engine over all cases; each costs a new process
+CELLS = [(name, loader) for name in INSTALLED for loader in LOADERS[name]]
+MAX_CRASHES = 10  # of one engine over all cases; a new process continues after each crash
 
-pytestmark = [pytest.mark.skipif(not THERE, reason="ENGINES_DIR names no folder with engines"),
+pytestmark = [pytest.mark.skipif(not INSTALLED, reason="ENGINES_DIR contains no engine; run make engines"),
               pytest.mark.timeout(3600)]
 
 
@@ -40,7 +40,7 @@ def run(python, script, *arguments):
 def exports(tmp_path_factory):
     """WRITER/CASE/saved_model.pb"""
     folder = tmp_path_factory.mktemp("exports")
-    for writer, python in list(THERE.items()) + [("today", sys.executable)]:
+    for writer, python in list(INSTALLED.items()) + [("today", sys.executable)]:
         (folder / writer).mkdir()
         done = run(python, "matrix_exports.py", str(folder / writer))
         assert done.returncode == 0, done.stderr.decode()[-2000:]
@@ -50,35 +50,35 @@ def exports(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outcomes(exports, tmp_path_factory):
-    """(engine, loader) → {"WRITER/CASE": error, or "" where it loaded and ran}"""
+    """(engine, loader) → {"WRITER/CASE": the error, or "" if it loaded and ran}"""
     folder = tmp_path_factory.mktemp("outcomes")
-    found = {}
+    results = {}
     for engine, loader in CELLS:
         out = str(folder / (engine + loader + ".json"))
-        for _ in range(CRASHES):
-            done = run(THERE[engine], "matrix_outcomes.py", str(exports), loader, out)
+        for _ in range(MAX_CRASHES):
+            done = run(INSTALLED[engine], "matrix_outcomes.py", str(exports), loader, out)
             if done.returncode == 0:
                 break
         assert done.returncode == 0, done.stderr.decode()[-2000:]
         with open(out) as source:
-            found[engine, loader] = json.load(source)
-    return found
+            results[engine, loader] = json.load(source)
+    return results
 
 
 @pytest.mark.parametrize("engine, loader", CELLS)
-def test_the_verdict_on_every_export_is_the_engines_own(engine, loader, exports, outcomes):
+def test_the_verdict_on_every_export_equals_the_behaviour_of_the_engine(engine, loader, exports, outcomes):
     wrong = []
     for name, error in outcomes[engine, loader].items():
-        if loader == SERVING and not error:  # loaded; it is run by the same Session
+        if loader == SERVING and not error:  # it loaded; its Session runs like the one of SESSION
             error = outcomes[engine, SESSION][name]
         tags = ["serve"] if name.endswith("two_meta_graphs") else None
         reasons = engine_fit(str(exports / name), tags, loader)[engine]
         if bool(reasons) != bool(error):
-            wrong.append(f"{name}: told {reasons}, found {error!r}")
+            wrong.append(f"{name}: predicted {reasons}, but the outcome is {error!r}")
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("engine, loader", CELLS)
-def test_the_matrix_has_exports_that_load_and_exports_that_do_not(engine, loader, outcomes):
+def test_the_matrix_contains_exports_that_load_and_exports_that_fail(engine, loader, outcomes):
     failed = sum(bool(error) for error in outcomes[engine, loader].values())
     assert 20 < failed < len(outcomes[engine, loader]) - 100
