@@ -1,4 +1,4 @@
-"""What the command line of ``infer.py adopt`` says about a source."""
+"""The options of ``infer.py adopt``."""
 from types import MappingProxyType
 from typing import Any, Dict, Mapping, NamedTuple, Sequence
 

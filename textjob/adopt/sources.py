@@ -78,7 +78,7 @@ def _saved_model(options: AdoptOptions, folder: Path, scratch: Path) -> Source:
     if keys and all(not name or name in aliases for name in (options.input_tensor, options.output_tensor)):
         return Source("SavedModel", folder, choices)
     if meta.HasField("object_graph_def"):
-        names = ", ".join(sorted(aliases)) or "it has none; export it again with a signature"
+        names = ", ".join(sorted(aliases)) or "it has no signature; export it again with one"
         raise UsageError(f"{folder} was written by tf.saved_model.save, so --input_tensor and --output_tensor must be "
                          f"aliases of its signatures: {names}")
     signed = scratch / "signed"
