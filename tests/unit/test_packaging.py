@@ -182,11 +182,10 @@ def test_a_copy_of_a_package_is_a_complete_package_and_replaces_the_old_one(writ
 def test_saved_model_pb_is_the_last_file_that_a_copy_and_a_new_package_get(
         written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: List[str] = []
-    for name in ("copyfile", "move"):
-        def recorded(source: str, target: str, function: Any = getattr(shutil, name)) -> None:
-            order.append(Path(target).name)
-            function(source, target)
-        monkeypatch.setattr(shutil, name, recorded)
+    copyfile, move = shutil.copyfile, shutil.move
+    monkeypatch.setattr(shutil, "copyfile", lambda source, target: (order.append(Path(target).name),
+                                                                    copyfile(source, target)))
+    monkeypatch.setattr(shutil, "move", lambda source, target: (order.append(Path(target).name), move(source, target)))
     package.copy(written, tmp_path / "copy")
     assert len(order) == len(FILES) + 1 and order[-1] == "saved_model.pb"
     package.write(tmp_path / "new", tmp_path / "copy", {}, {})
