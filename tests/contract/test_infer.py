@@ -149,5 +149,5 @@ def test_tensorflow_serving_as_the_backend_gives_the_same_answers(
 
 
 def test_a_folder_without_a_model_is_named_in_the_error(tmp_path: Path) -> None:
-    with pytest.raises(PackageError, match=r"no saved_model\.pb there"):
+    with pytest.raises(PackageError, match=r"contains saved_model\.pb"):
         infer.main(["predict", "--model", str(tmp_path), "x"])
