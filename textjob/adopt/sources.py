@@ -70,7 +70,8 @@ def refuse(findings: List[Finding]) -> None:
 def _saved_model(options: AdoptOptions, folder: Path, scratch: Path) -> Source:
     import customize_service as service
 
-    choices = dict(service.read_file(str(folder), "service.json", service.parse_object, {}), **options.service_options())
+    choices = dict(service.read_file(str(folder), "service.json", service.parse_object, {}))
+    choices.update(options.service_options())
     _, meta = graph_check.choose_meta_graph(folder, choices)
     keys = [key for key in meta.signature_def if not key.startswith("__")]
     aliases = {alias for key in keys for side in (meta.signature_def[key].inputs, meta.signature_def[key].outputs)
