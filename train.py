@@ -6,123 +6,153 @@
 
 Running the same command again skips the models that are finished.
 """
-import logging
-import os
+if __name__ == "__main__":
+    from textjob import process
+
+    process.exit_on_interrupt()
+
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import List, Sequence
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its banner is no news
-
-import numpy as np
-
 import textjob
-from textjob import errors, metrics, settings
-from textjob.data.dataset import Dataset, DataSettings, read_dataset
+from textjob import errors, manifest, process
+from textjob.data.dataset import Dataset, read_dataset
+from textjob.flags import from_flags
 from textjob.job import interruption, lock, nodes, storage
 from textjob.job.output import Output
 from textjob.job.phases import Phases
-from textjob.packaging import config_json, export, golden, model_card, package
-from textjob.report import comparison
-from textjob.text import vectors
-from textjob.training import trainer
-from textjob.training.inputs import prepare, with_wide_part
-from textjob.training.step import limit_threads
-
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of the classic export, which is there on purpose
+from textjob.settings import Settings
 
 
-def main(argv: Sequence[str], began: float = 0.0) -> int:
-    """The whole way from ``--data_url`` to the packages; returns the exit code. ``began`` is when the process did."""
-    limit_threads()
-    phases = Phases(began or time.time())
-    phases.end("start")
+def main(argv: Sequence[str], start: float = 0.0) -> int:
+    """Run the whole job, from ``--data_url`` to the packages.
+
+    ``start`` is the time at which the process started. Returns the exit code (textjob/errors.py).
+    """
+    phases = Phases(start or time.time())
     node = nodes.node(argv)
     if not node.trains:
-        print(node.says())
+        print(node.reason)
         return 0
-    job, ignored = settings.from_flags(argv)
+    job, ignored = from_flags(argv)
     if ignored:
-        print("ignored, not settings of this job: {}".format(" ".join(ignored)))
+        print(f"ignored flags, which are not settings of this job: {' '.join(ignored)}")
     with lock.held(job.train_url), storage.workspace(job.train_url) as work:
         with storage.fetched(job.data_url) as data_url:
-            dataset = read_dataset(data_url, DataSettings.of(job))
-        print("\n".join(dataset.notes))
-        print(f"{len(dataset.train.texts):,} training, {len(dataset.dev.texts):,} dev and {len(dataset.test.texts):,} test rows, {len(dataset.labels)} classes", flush=True)
+            data = read_dataset(data_url, job)
+        print("\n".join(data.notes))
+        print(f"{len(data.train.texts):,} training, {len(data.dev.texts):,} dev and {len(data.test.texts):,} test "
+              f"rows, {len(data.labels)} classes", flush=True)
         phases.end("data")
-        run(job, dataset, Output(job, dataset, work), phases)
+        with storage.fetched(job.vectors) as vectors_file:
+            if job.vectors:
+                job = replace(job, vectors_sha256=manifest.sha256(vectors_file))
+            run(job, data, vectors_file, Output(job, data, work), phases)
     print(f"time: {phases}")
     return 0
 
 
-def run(job: settings.Settings, dataset: Dataset, output: Output, phases: Phases) -> None:
-    """Train what is not finished yet; compare, and publish the best."""
+def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases) -> None:
+    """Train the models that are not finished, compare all, and publish the best."""
     finished = output.open()
     for name in finished:
-        print("{}: finished before, in {}".format(name, output.place(name + "/model")))
-    to_train = [name for name in job.models if name not in finished]
-    if to_train:
-        train_all(to_train, job, dataset, output, phases)
-    cards = output.cards()
-    best = output.publish_best(cards)
-    output.write_metrics(cards[best])
-    sizes = {name: package.size(output.package(name)) for name in cards}
-    print(comparison.write(output.root / "report", cards, sizes, best))
-    print(comparison.how_sure(cards[best]))
-    output.send()
-    print("best: {}, copied to {}".format(best, output.place("model")))
-    phases.end("report")
+        print(f"{name}: finished before; package in {output.place(name + '/model')}")
+    outdated = output.outdated(finished)
+    unfinished = [name for name in job.models if name not in finished]
+    if outdated or unfinished:
+        process.limit_threads()
+        process.import_tensorflow()
+        interruption.stop_if_requested()
+        phases.end("import TensorFlow")
+    for name, keys in outdated.items():
+        from textjob.packaging.repackage import repackage
+
+        repackage(output.package(name), job, data)
+        output.send(name)
+        print(f"{name}: package written again, without training, for {'; '.join(keys)}")
+    if unfinished:
+        train_models(unfinished, job, data, vectors_file, output, phases)
+    publish(output, phases)
 
 
-def train_all(names: List[str], job: settings.Settings, dataset: Dataset, output: Output, phases: Phases) -> None:
-    """Train, export and package one model after the other."""
+def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases
+                 ) -> None:
+    """Train, evaluate, export, verify and package one model after the other."""
+    # Imported here because they import TensorFlow, which takes seconds: settings and data are checked before.
+    from textjob import metrics
+    from textjob.packaging import config_json, export, golden, model_card, package
+    from textjob.results import as_json
+    from textjob.text import vectors
+    from textjob.training import trainer
+    from textjob.training.inputs import prepare, with_wide_part
+
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file, labels_file = Path(scratch) / "vocabulary.txt", Path(scratch) / "labels.txt"
-        labels_file.write_bytes("".join(label + "\n" for label in dataset.labels).encode("utf-8"))
-        inputs, encoder = prepare(dataset, job, vocabulary_file)
+        labels_file.write_bytes("".join(label + "\n" for label in data.labels).encode("utf-8"))
+        inputs, encoder = prepare(data, job, vocabulary_file)
         if job.vectors:
-            with storage.fetched(job.vectors) as file:
-                known = vectors.read(file, inputs.vocabulary)
+            known = vectors.read(vectors_file, inputs.vocabulary)
             print(f"{job.vectors}: vectors of {len(known.words):,} words of the vocabulary")
             inputs = inputs._replace(vectors=known)
         phases.end("words")
         inputs = with_wide_part(inputs, job)
         phases.end("wide part")
-        print(f"{len(inputs.vocabulary):,} words in the vocabulary, {inputs.ngrams:,} n-grams in the wide part", flush=True)
+        print(f"{len(inputs.vocabulary):,} words in the vocabulary, {inputs.ngrams:,} n-grams in the wide part",
+              flush=True)
         for name in names:
             checkpoints = output.checkpoints(name)
             with interruption.deferred():
                 classifier, trained = trainer.train(
-                    name, inputs, job, output.logs(name), checkpoints, interruption.asked)
-            interruption.stop_if_asked()
+                    name, inputs, job, output.logs(name), checkpoints, interruption.requested)
+            interruption.stop_if_requested()
             phases.end("training")
-            answered = classifier.predict(inputs.dev).argmax(1)
-            dev = metrics.evaluate(inputs.dev.labels, answered, inputs.names)
-            dev["wrong_rows"] = np.flatnonzero(answered != inputs.dev.labels).tolist()
-            test = metrics.evaluate(inputs.test.labels, classifier.predict(inputs.test).argmax(1), inputs.names) \
-                if len(inputs.test.labels) else {}
+            dev = metrics.evaluate(inputs.dev.labels, classifier.predict(inputs.dev).argmax(1), inputs.names,
+                                   keep_wrong_rows=True)
+            test = metrics.evaluate(inputs.test.labels, classifier.predict(inputs.test).argmax(1),
+                                    inputs.names) if data.test.texts else None
             phases.end("test")
 
             saved_model = Path(scratch) / name
-            export.export(
-                saved_model, name, trained.weights, vocabulary_file, labels_file, dataset.labels, job.max_length)
-            golden_texts = golden.texts(inputs.vocabulary, dataset.dev.texts[:job.golden_rows])
-            probabilities = classifier.probabilities(encoder.padded(golden_texts + dataset.dev.texts[:200])).numpy()
+            export.export(saved_model, name, trained.weights, vocabulary_file, labels_file, data.labels, job.max_length)
+            golden_texts = golden.texts(inputs.vocabulary, data.dev.texts[:job.golden_rows])
+            verified = golden_texts + data.dev.texts[:200]
+            probabilities = classifier.probabilities(encoder.padded(verified)).numpy()
             phases.end("export")
-            export.verify(saved_model, golden_texts + dataset.dev.texts[:200], probabilities, dataset.labels)
-            phases.end("proof")
-            made = model_card.model_card(name, dataset, job, trained, dev, test,
-                                   golden.answers(golden_texts, probabilities, dataset.labels))
-            package.write(output.package(name), saved_model, made, config_json.config(made, job.runtime))
+            export.verify(saved_model, verified, probabilities, data.labels)
+            phases.end("verification")
+            card = model_card.model_card(name, data, job, trained, dev, test,
+                                         golden.answers(golden_texts, probabilities, data.labels))
+            package.write(output.package(name), saved_model, as_json(card),
+                          config_json.config(as_json(card), job.runtime))
             output.send(name)
             checkpoints.clear()
             phases.end("package")
-            print("{}: dev accuracy={:.4f} macro_f1={:.4f} at epoch {}; package in {}".format(
-                name, dev["accuracy"], dev["macro_f1"], trained.best_epoch, output.place(name + "/model")), flush=True)
+            print(f"{name}: dev accuracy={dev.accuracy:.4f} macro_f1={dev.macro_f1:.4f} at epoch {trained.best_epoch}; "
+                  f"package in {output.place(name + '/model')}", flush=True)
+
+
+def publish(output: Output, phases: Phases) -> None:
+    """Copy the best package to ``model/``; write the report and the platform's figures."""
+    from textjob.packaging import package
+    from textjob.report import comparison
+
+    cards = output.cards()
+    best = output.publish_best(cards)
+    output.write_metrics(cards[best])
+    sizes = {name: package.size(output.package(name)) for name in cards}
+    print(comparison.write(output.root / "report", cards, sizes, best))
+    print(comparison.uncertainty(cards[best]))
+    output.send()
+    print(f"best: {best}, copied to {output.place('model')}")
+    phases.end("report")
 
 
 if __name__ == "__main__":
+    process.interrupts_raise()
+    process.without_keras()
     with interruption.handled():
-        sys.exit(errors.run(lambda: main(sys.argv[1:], textjob.BEGAN)))
+        sys.exit(errors.run(lambda: main(sys.argv[1:], textjob.START)))

@@ -30,16 +30,16 @@ import baselines
 import tables
 
 from models import WIDE
-from textjob import errors, metrics, settings
-from textjob.data.dataset import Dataset, DataSettings, Examples, read_dataset
+from textjob import errors, metrics, process
+from textjob.data.dataset import Dataset, Examples, read_dataset
 from textjob.data.examples import read_examples
+from textjob.flags import from_flags
 from textjob.settings import Settings
 from textjob.text.encoding import TextEncoder
 from textjob.training import classifier, trainer
 from textjob.training.checkpoints import Checkpoints
 from textjob.training.classifier import Classifier
 from textjob.training.inputs import Inputs, prepare, with_wide_part
-from textjob.training.step import limit_threads
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.jsonl"
 ALONE = " alone"
@@ -61,8 +61,8 @@ def main(argv: Sequence[str]) -> int:
     given, flags = parser.parse_known_args(argv)
     results = Path(given.results)
     if any(flag.split("=")[0] == "--data_url" for flag in flags):
-        limit_threads()
-        job, unknown = settings.from_flags([*flags, "--train_url", "not used"])
+        process.limit_threads()
+        job, unknown = from_flags([*flags, "--train_url", "not used"])
         if unknown:
             parser.error("unknown flags: {}".format(" ".join(unknown)))
         folders = sorted(path.name for path in Path(job.data_url).iterdir() if path.is_dir())
@@ -105,14 +105,14 @@ class _Set:
 
     def _key(self, row: str, seed: int) -> str:
         """The identity of a run: the data set, the row, the seed and every setting that changes the result."""
-        identity = {} if row in BASELINES else replace(self.job, seed=seed).of_model(_model_of(row))
+        identity = {} if row in BASELINES else replace(self.job, seed=seed).recorded(_model_of(row))
         text = json.dumps([self.name, row, seed, identity], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
     def dataset(self) -> Dataset:
         """The data set, read once."""
         if self._dataset is None:
-            self._dataset = read_dataset(self.job.data_url, DataSettings.of(self.job))
+            self._dataset = read_dataset(self.job.data_url, self.job)
         return self._dataset
 
     def _parts(self) -> Dict[str, Examples]:
@@ -120,7 +120,7 @@ class _Set:
         dataset = self.dataset()
         parts = {"dev": dataset.dev, "test": dataset.test}
         for file in sorted(Path(self.job.data_url).glob("test_*.tsv")):
-            parts[file.stem] = read_examples(str(file), DataSettings.of(self.job))
+            parts[file.stem] = read_examples(str(file), self.job)
         return {name: part for name, part in parts.items() if part.texts}
 
     def _baseline(self, row: str) -> Dict[str, Any]:
@@ -176,7 +176,7 @@ def _model_of(row: str) -> str:
 
 def _figures(true: List[str], predicted: List[str]) -> Dict[str, float]:
     evaluation = metrics.evaluate_names(true, predicted)
-    return {"rows": len(true), "accuracy": evaluation["accuracy"], "macro_f1": evaluation["macro_f1"]}
+    return {"rows": len(true), "accuracy": evaluation.accuracy, "macro_f1": evaluation.macro_f1}
 
 
 def _read(results: Path) -> List[Dict[str, Any]]:

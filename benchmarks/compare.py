@@ -17,8 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from textjob.packaging import golden, package
-from textjob.report.comparison import markdown_table
 from textjob.serving.client import Rehearsal
+from textjob.tables import markdown_table
 
 ROUNDS = 50
 

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Sequence
 
 from published import PUBLISHED
 
-from textjob.report.comparison import markdown_table
+from textjob.tables import markdown_table
 
 PROJECT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- accuracy: written by benchmarks/accuracy.py -->", "<!-- end of accuracy -->"

@@ -41,15 +41,15 @@ import peers_keras
 import tensorflow as tf
 from sides import Side, alternate, ratios
 
-from textjob import errors, settings
-from textjob.data.dataset import DataSettings, read_dataset
-from textjob.report.comparison import markdown_table
+from textjob import errors, process
+from textjob.data.dataset import read_dataset
+from textjob.flags import from_flags
 from textjob.settings import Settings
+from textjob.tables import markdown_table
 from textjob.text.encoding import Encoded
 from textjob.training import trainer
 from textjob.training.checkpoints import Checkpoints
 from textjob.training.inputs import Inputs, prepare, with_wide_part
-from textjob.training.step import limit_threads
 
 
 def main(argv: Sequence[str]) -> int:
@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     given, flags = parser.parse_known_args(argv)
     if min(given.rounds, given.examples) < 1:
         parser.error("--rounds and --examples: expected at least 1")
-    job, unknown = settings.from_flags([*flags, "--train_url", "not used"])
+    job, unknown = from_flags([*flags, "--train_url", "not used"])
     if unknown:
         parser.error("unknown flags: {}".format(" ".join(unknown)))
 
@@ -100,7 +100,7 @@ class Ours:
     """The epochs of a job."""
 
     def __init__(self, name: str, inputs: Inputs, job: Settings) -> None:
-        limit_threads()
+        process.limit_threads()
         with tempfile.TemporaryDirectory() as empty:
             self._run = trainer.Run(name, inputs, job, Checkpoints(Path(empty), {}))
         self.weights = sum(int(np.prod(variable.shape)) for variable in self._run.classifier.variables.values())
@@ -112,11 +112,11 @@ class Ours:
     def dev(self) -> float:
         """Evaluate on dev; returns the accuracy."""
         self._run.end_epoch()
-        return self._run.history[-1]["val_accuracy"]
+        return self._run.history[-1].val_accuracy
 
 
 def _inputs(job: Settings) -> Tuple[Inputs, float]:
-    dataset = read_dataset(job.data_url, DataSettings.of(job))
+    dataset = read_dataset(job.data_url, job)
     with tempfile.TemporaryDirectory() as scratch:
         inputs, _ = prepare(dataset, job, Path(scratch) / "vocabulary.txt")
     began = time.perf_counter()

@@ -1,5 +1,5 @@
 """The machinery of the job: everything between ``--data_url`` and a deployable package."""
 import time
 
-BEGAN = time.time()
-"""When the process began to import this: nearly its start, for TensorFlow is imported after it."""
+START = time.time()
+"""The time at which this was first imported, which is nearly the start of the process."""

@@ -96,11 +96,16 @@ def list_files(folder: Path) -> List[str]:
 
 def file_entry(folder: Path, path: str) -> Dict[str, Any]:
     """The manifest's entry for a file: path, hash and size."""
+    return {"path": path, "sha256": sha256(str(folder / path)), "size": (folder / path).stat().st_size}
+
+
+def sha256(path: str) -> str:
+    """The hash of a file's content, in hexadecimal digits."""
     digest = hashlib.sha256()
-    with open(str(folder / path), "rb") as file:
+    with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
-    return {"path": path, "sha256": digest.hexdigest(), "size": (folder / path).stat().st_size}
+    return digest.hexdigest()
 
 
 def write_json(path: Path, content: Dict[str, Any]) -> None:

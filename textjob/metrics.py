@@ -1,64 +1,70 @@
-"""Figures of a classifier on one part of the data, as scikit-learn defines them, and how sure they are."""
-import math
-from typing import Any, Dict, List, Sequence, Tuple
+"""The figures of a classifier on one part of the data, and their uncertainty, by scikit-learn and SciPy."""
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+from textjob.results import ClassFigures, Evaluation
 
-def evaluate(true: Any, predicted: Any, names: List[str]) -> Dict[str, Any]:
-    """Accuracy, macro averages, a row for each class, the confusion matrix (rows: true, columns: predicted).
 
-    ``true`` and ``predicted`` are sequences of class numbers, which index ``names``. Averages are over the classes
-    that occur, true or predicted.
+def evaluate(true: Any, predicted: Any, names: Sequence[str], keep_wrong_rows: bool = False) -> Evaluation:
+    """Accuracy, macro averages, figures per class and the confusion matrix.
+
+    Args:
+        true: class numbers, which index ``names``, one per row; at least one row.
+        predicted: the same.
+        keep_wrong_rows: the numbers of the wrong rows are part of the result.
     """
-    everything = list(range(len(names)))
-    per_class = precision_recall_fscore_support(true, predicted, labels=everything, zero_division=0)
+    every_class = list(range(len(names)))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        true, predicted, labels=every_class, zero_division=0)
     occurs = np.union1d(true, predicted).astype(int)
-    precision, recall, f1, support = per_class
-    return {
-        "rows": len(true),
-        "accuracy": float(accuracy_score(true, predicted)),
-        "accuracy_interval": list(interval(int(np.sum(np.equal(true, predicted))), len(true))),
-        "macro_f1": float(np.mean(f1[occurs])),
-        "precision": float(np.mean(precision[occurs])),
-        "recall": float(np.mean(recall[occurs])),
-        "classes": [{"label": names[i], "precision": float(precision[i]), "recall": float(recall[i]),
-                     "f1": float(f1[i]), "rows": int(support[i])} for i in everything],
-        "confusion": confusion_matrix(true, predicted, labels=everything).tolist(),
-    }
+    wrong = np.flatnonzero(np.not_equal(true, predicted)).tolist()
+    return Evaluation(
+        rows=len(true),
+        accuracy=float(accuracy_score(true, predicted)),
+        accuracy_interval=wilson_interval(len(true) - len(wrong), len(true)),
+        macro_f1=float(np.mean(f1[occurs])),
+        precision=float(np.mean(precision[occurs])),
+        recall=float(np.mean(recall[occurs])),
+        classes=[ClassFigures(names[i], float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
+                 for i in every_class],
+        confusion=confusion_matrix(true, predicted, labels=every_class).tolist(),
+        wrong_rows=wrong if keep_wrong_rows else None)
 
 
-def evaluate_names(true: Sequence[str], predicted: Sequence[str]) -> Dict[str, Any]:
-    """The same for class names; the classes are those that occur."""
+def evaluate_names(true: Sequence[str], predicted: Sequence[str]) -> Evaluation:
+    """:func:`evaluate` for class names; the classes are those that occur."""
     names = sorted(set(true) | set(predicted))
     number = {name: i for i, name in enumerate(names)}
     return evaluate([number[name] for name in true], [number[name] for name in predicted], names)
 
 
 def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Summed over the rows, in nats. Both ``[rows, classes]``; the targets of a row that weighs more sum up to more."""
+    """The cross-entropy in nats, summed over the rows.
+
+    Args:
+        logits: ``[rows, classes]``.
+        targets: ``[rows, classes]``; the targets of a row sum up to its weight.
+    """
     logits = logits - logits.max(1, keepdims=True)
     return float(np.sum((np.log(np.exp(logits).sum(1, keepdims=True)) - logits) * targets))
 
 
-def interval(right: int, rows: int) -> Tuple[float, float]:
-    """Where an accuracy lies with 95 % confidence, given so many right answers (Wilson 1927)."""
+def wilson_interval(correct: int, rows: int) -> Tuple[float, float]:
+    """The 95 % confidence interval of an accuracy (Wilson 1927)."""
     if not rows:
         return 0.0, 1.0
-    z, share = 1.959964, right / rows
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z / (1 + z * z / rows) * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    interval = binomtest(correct, rows).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def chance(wrong: Sequence[int], wrong_of_other: Sequence[int]) -> float:
-    """How probable a difference like theirs is if two classifiers are equally good (McNemar 1947, exact).
+def mcnemar(wrong: Sequence[int], wrong_of_other: Sequence[int]) -> float:
+    """The p value of McNemar's exact test (1947) that two classifiers are equally accurate.
 
-    Each is given by the numbers of the rows, of the same part, that it answers wrongly. Rows that both answer rightly,
-    or both wrongly, tell nothing.
+    Each argument holds the numbers of the rows that one of them classifies wrongly, both of the same part.
     """
-    one, other = set(wrong), set(wrong_of_other)
-    fewer, more = sorted((len(one - other), len(other - one)))
-    return min(1.0, 2 * float(binom.cdf(fewer, fewer + more, 0.5))) if fewer + more else 1.0
+    only_one, only_other = set(wrong) - set(wrong_of_other), set(wrong_of_other) - set(wrong)
+    discordant: List[int] = [len(only_one), len(only_other)]
+    return float(binomtest(discordant[0], sum(discordant), 0.5).pvalue) if any(discordant) else 1.0

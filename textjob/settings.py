@@ -1,216 +1,220 @@
-"""The settings of a job: ``config/default.yaml`` < ``--config`` file < flags.
+"""The settings of a job; ``textjob/flags.py`` reads them: defaults < ``--config`` file < flags.
 
-``config/default.yaml`` names every setting with its default and its reason; the types are those of the defaults.
-A model's own settings are in ``config/<model>.yaml``; a ``--config`` file overrides them in a section of the
-model's name (``cnn: {filters: 50}``), a flag as ``--cnn_filters 50``.
+Each setting of the job is one field of :class:`Settings`: its name, type, default, range, reason, and what it affects.
+``config/default.yaml``, ``--help`` and the table in docs/reference.md are generated from the fields (``make generate``).
+A model's own settings are in ``config/<model>.yaml``; a ``--config`` file overrides them in a section of the model's
+name (``cnn: {filters: 50}``), a flag as ``--cnn_filters 50``.
 """
-import argparse
-import os
-import re
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import yaml
 
 from models import MODELS
 from textjob.errors import UsageError, nearest
-from textjob.job import nodes
 from textjob.paths import PROJECT
 
-# Settings that say where and which, not how: they may change between two runs on one folder.
-_WHERE = {"data_url", "train_url", "models", "overwrite", "checkpoint_seconds"}
-
-_RANGES = {  # least and greatest value; a bound that the value itself may not reach is marked by a tiny step
-    "max_bad_rows": (0, None), "max_length": (1, 100000), "vocabulary_size": (1, None), "min_count": (1, None),
-    "wide_ngrams": (0, 5),
-    "epochs": (0, 10000), "batch_size": (1, None), "learning_rate": (1e-12, None), "keep_prob": (1e-6, 1),
-    "word_dropout": (0, 1 - 1e-6), "label_smoothing": (0, 1 - 1e-6), "patience": (1, None),
-    "seed": (0, 2 ** 31 - 1), "checkpoint_seconds": (0, None), "golden_rows": (0, 1000),
+AFFECTS = {
+    "run": "where and which; may change between two runs on one output folder",
+    "data": "how the data are read; a run with other data is refused, whatever these settings are",
+    "training": "what a model learns; a run with other values on one output folder is refused",
+    "package": "what is written beside a model; another value repackages without training again",
 }
-_CHOICES = {"class_weights": ["none", "balanced"]}
-_RESERVED_NAMES = {"model", "report", "checkpoints", "logs"}
+"""What a setting affects, and what follows when it is changed for an existing output folder."""
+
+RESERVED_NAMES = ("model", "report", "checkpoints", "logs")
+"""Folders of ``--train_url``, which no model may be named after."""
+
+
+class Range(NamedTuple):
+    """The values that a setting may have; ``above`` and ``below`` are exclusive bounds."""
+
+    least: Optional[float] = None
+    most: Optional[float] = None
+    above: Optional[float] = None
+    below: Optional[float] = None
+    choices: Sequence[str] = ()
+
+    def holds(self, value: Any) -> bool:
+        """Whether the value is inside; NaN never is."""
+        return ((self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+                and (self.above is None or value > self.above) and (self.below is None or value < self.below)
+                and (not self.choices or value in self.choices))
+
+    def __str__(self) -> str:
+        bounds = [("at least", self.least), ("above", self.above), ("at most", self.most), ("below", self.below)]
+        return " or ".join(self.choices) or " and ".join(f"{word} {bound:,}" for word, bound in bounds
+                                                         if bound is not None)
+
+
+def _setting(default: Any, affects: str, reason: str, **limits: Any) -> Any:
+    metadata = {"affects": affects, "reason": reason, "range": Range(**limits)}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One job's settings; each field is explained in ``config/default.yaml``."""
+class DataSettings:
+    """The settings that decide how the data are read; ``infer.py`` has them as flags, too."""
 
-    data_url: str
-    train_url: str
-    models: List[str]
-    overwrite: bool
-    label_column: str
-    text_column: str
-    max_bad_rows: float
-    max_length: int
-    vocabulary_size: int
-    min_count: int
-    vectors: str
-    wide: bool
-    wide_ngrams: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    keep_prob: float
-    word_dropout: float
-    label_smoothing: float
-    class_weights: str
-    patience: int
-    seed: int
-    checkpoint_seconds: float
-    runtime: str
-    golden_rows: int
-    model: Dict[str, Dict[str, Any]]
-    """The settings of each model by its name, from ``config/<model>.yaml``."""
-
-    def of_model(self, name: str) -> Dict[str, Any]:
-        """What decides how one model comes out: a flat dict, equal for two runs that train the same."""
-        how = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _WHERE | {"model"}}
-        how.update({f"{name}_{key}": value for key, value in self.model[name].items()})
-        return how
+    label_column: str = _setting("", "data", "name or number (from 0) of the label column, where it is not clear")
+    text_column: str = _setting(
+        "", "data", "name or number (from 0) of the text column, where it is not clear; A,B joins several columns")
+    max_bad_rows: float = _setting(
+        0.25, "data", "more bad rows stop the job: a share of the rows if below 1, else a number of rows", least=0)
+    separator: str = _setting("", "data", "text between two columns, such as ';' or '_!_', where it is not clear")
+    encoding: str = _setting("", "data", "encoding of the files, such as utf-8, gb18030 or cp1252, where it is not clear")
+    header: str = _setting("auto", "data", "whether the first row of a file names its columns",
+                           choices=("auto", "yes", "no"))
+    nan_is_a_class: bool = _setting(
+        False, "data", "nan, NULL, None and NA are class names; otherwise they are missing labels, so the row is bad")
+    class_folder_texts: str = _setting(
+        "auto", "data", "in a folder per class, whether a file or a line of a file is one text",
+        choices=("auto", "file", "line"))
 
 
-def from_flags(argv: Sequence[str]) -> Tuple[Settings, List[str]]:
-    """Settings from a command line, and the platform's flags that were ignored.
+@dataclass(frozen=True)
+class Settings(DataSettings):
+    """The settings of one job. In files and on the command line ``''`` means that a setting is not given."""
+
+    data_url: str = _setting("", "run", 'labelled texts: a folder or a file (README, "Your data")')
+    train_url: str = _setting("", "run", "output folder: packages, report, logs and checkpoints")
+    models: List[str] = _setting(["cnn", "rnn", "rcnn"], "run", "trained in this order")
+    overwrite: bool = _setting(False, "run", "train again into a folder that holds a run with other settings or data")
+    checkpoint_seconds: float = _setting(
+        300.0, "run", "seconds between two checkpoints within an epoch; there is one after each epoch, too", least=0)
+
+    max_length: int = _setting(
+        256, "training", "tokens per text; the rest is cut, because long texts cost time in proportion",
+        least=1, most=100000)
+    vocabulary_size: int = _setting(50000, "training", "words in the vocabulary, the most frequent first", least=1)
+    min_count: int = _setting(
+        2, "training", "a word that is less frequent in the training part is treated as the unknown word", least=1)
+    vectors: str = _setting(
+        "", "training", "file of word vectors to start from, in the text format of word2vec and GloVe")
+    wide: bool = _setting(
+        True, "training", "add a linear model over n-grams (the wide part) to every network (docs/accuracy.md)")
+    wide_ngrams: int = _setting(
+        0, "training", "longest n-gram of the wide part; 0 means 2, or 3 where most tokens are characters (Chinese)",
+        least=0, most=5)
+    epochs: int = _setting(
+        0, "training", "largest number of epochs; 0 means 8, or as many as make 1,000 steps if that is more",
+        least=0, most=10000)
+    batch_size: int = _setting(
+        64, "training", "texts per step; smaller batches make more updates per epoch, larger ones run faster", least=1)
+    learning_rate: float = _setting(
+        0.002, "training", "of Adam in the first step; decreases linearly to 0 over all epochs", above=0)
+    keep_prob: float = _setting(
+        0.5, "training", "probability of keeping a unit before the output layer (dropout)", above=0, most=1)
+    word_dropout: float = _setting(
+        0.1, "training", "share of the words that each step replaces by the unknown word", least=0, below=1)
+    label_smoothing: float = _setting(
+        0.1, "training", "share of each target that is spread over all classes", least=0, below=1)
+    class_weights: str = _setting(
+        "none", "training", "none, or balanced: every class has the same total weight in the loss",
+        choices=("none", "balanced"))
+    patience: int = _setting(
+        3, "training", "epochs without a better macro-F1 or loss on dev after which training stops", least=1)
+    seed: int = _setting(
+        1, "training", "of all random numbers; the same seed gives the same weights, bit for bit, on one machine",
+        least=0, most=2 ** 31 - 1)
+
+    runtime: str = _setting("tf2.1-python3.7", "package", "the engine of the platform that config.json names")
+    golden_rows: int = _setting(
+        0, "package", "rows of the dev part that become golden texts of the package, beside the built-in ones",
+        least=0, most=1000)
+
+    model: Dict[str, Dict[str, Any]] = field(default_factory=dict)
+    """The own settings of each model by its name, from ``config/<model>.yaml``."""
+    vectors_sha256: str = ""
+    """The content of ``vectors``: the job computes it, because two paths can lead to one file and one path to two."""
+
+    def recorded(self, model: str) -> Dict[str, Any]:
+        """What a model card says of the settings: all but those of the run, with the model's own as ``<model>_<key>``.
+        """
+        own = {f"{model}_{key}": value for key, value in self.model.get(model, {}).items()}
+        common = {name: getattr(self, name) for name, each in FIELDS.items() if each.metadata["affects"] != "run"}
+        return dict(common, vectors_sha256=self.vectors_sha256, **own)
+
+    def differences(self, model: str, recorded: Mapping[str, Any], affects: str = "training") -> List[str]:
+        """Where recorded settings of a model differ from these: ``batch_size (was 64, is 32)``.
+
+        A setting that is not recorded did not exist then, and had what is its default now.
+        """
+        defaults = {name: default(each) for name, each in FIELDS.items()}
+        defaults.update({f"{model}_{key}": value for key, value in own_defaults(model).items()}, vectors_sha256="")
+        differing = []
+        for key, now in sorted(self.recorded(model).items()):
+            # Word vectors are compared by their content.
+            kind = FIELDS[key].metadata["affects"] if key in FIELDS else "training"
+            if key != "vectors" and kind == affects and recorded.get(key, defaults.get(key)) != now:
+                differing.append(f"{key} (was {recorded.get(key, defaults.get(key))}, is {now})")
+        return differing
+
+
+FIELDS: Dict[str, "Field[Any]"] = {each.name: each for each in fields(Settings) if each.metadata}
+"""The settings of the job by name; what each affects, its reason and its range are in ``metadata``."""
+
+
+def default(setting: "Field[Any]") -> Any:
+    """The default of a setting."""
+    return setting.default_factory() if callable(setting.default_factory) else setting.default  # type: ignore[misc]
+
+
+def own_defaults(model: str) -> Dict[str, Any]:
+    """The own settings of a model with their defaults, from ``config/<model>.yaml``."""
+    return read_yaml(PROJECT / "config" / f"{model}.yaml")
+
+
+def read_yaml(path: Path) -> Dict[str, Any]:
+    """The lines ``name: value`` of a file.
 
     Raises:
-        UsageError: an unknown key or value in a file or a flag, or a flag that nearly is a setting.
+        UsageError: the file cannot be read, or holds something else.
     """
-    common, own = _defaults()
-    flat = dict(common)
-    flat.update({f"{m}_{key}": value for m, section in own.items() for key, value in section.items()})
-    parser = _parser(flat)
-    given, rest = parser.parse_known_args(argv)
-    ignored = _ignored(rest, list(flat) + ["config"])
-
-    if given.config:
-        for key, value in _flattened(_read(_find(given.config)), common, own).items():
-            flat[key] = _typed(key, value, flat[key], f"in {given.config}")
-    for key, value in vars(given).items():
-        if key != "config" and value not in (None, ""):
-            flat[key] = _typed(key, value, flat[key], "on the command line")
-    for key in ("data_url", "train_url"):  # the platform's inputs and outputs may be "obtained from" the environment
-        flat[key] = flat[key] or os.environ.get(key, "")
-    settings = Settings(model={m: {key: flat[f"{m}_{key}"] for key in section} for m, section in own.items()},
-                        **{key: flat[key] for key in common})
-    _check(settings)
-    return settings, ignored
-
-
-def _defaults() -> Tuple[Dict[str, Any], Dict[str, Dict[str, Any]]]:
-    own = {name: _read(PROJECT / "config" / (name + ".yaml")) for name in MODELS}
-    return _read(PROJECT / "config" / "default.yaml"), own
-
-
-def _read(path: Path) -> Dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError("{} cannot be read: {}".format(path, " ".join(str(error).split())))
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}")
     if not isinstance(content, dict):
-        raise UsageError(f"{path} must hold lines of the form 'name: value'")
+        raise UsageError(f"{path}: expected lines of the form 'name: value'")
     return content
 
 
-def _find(config: str) -> Path:
-    """A config file, sought from the working folder, then beside ``train.py``."""
-    for path in (Path(config), PROJECT / config):
-        if path.is_file():
-            return path
-    raise UsageError(f"--config {config}: no such file, neither from here nor beside train.py")
+def check(settings: Settings) -> None:
+    """Check what types alone do not.
 
-
-def _flattened(content: Dict[str, Any], common: Dict[str, Any], own: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
-    """A config file's lines with its model sections as ``<model>_<key>``; unknown keys are errors."""
-    flat = {}
-    for key, value in content.items():
-        section, valid = ({key: value}, common) if key not in own else (value, own[key])
-        if not isinstance(section, dict):
-            raise UsageError(f"{key!r} is a model: give its settings below it, as in config/{key}.yaml")
-        for name in section:
-            if name not in valid:
-                everything = list(valid) if key in own else list(common) + list(own)
-                raise UsageError("unknown setting {!r}{}{}".format(
-                    name, " of " + key if key in own else "", nearest(str(name), everything)))
-            flat[f"{key}_{name}" if key in own else name] = section[name]
-    return flat
-
-
-def _parser(flat: Dict[str, Any]) -> argparse.ArgumentParser:
-    reasons = {}
-    for path in [PROJECT / "config" / "default.yaml"] + [PROJECT / "config" / (m + ".yaml") for m in MODELS]:
-        prefix = "" if path.stem == "default" else path.stem + "_"
-        for name, reason in re.findall(r"^(\w+):.*?#\s*(.*)$", path.read_text(encoding="utf-8"), re.M):
-            reasons[prefix + name] = reason.replace("%", "%%")
-    parser = argparse.ArgumentParser(
-        prog="train.py", allow_abbrev=False, description="Trains text classifiers and exports each as a package.")
-    parser.add_argument("--config", metavar="FILE", help="a YAML file of settings, stronger than the defaults")
-    for name, default in flat.items():
-        parser.add_argument("--" + name, metavar="X", nargs="?" if isinstance(default, bool) else None,
-                            const="true" if isinstance(default, bool) else None,
-                            help="{} (default: {})".format(reasons.get(name, ""), _shown(default)))
-    return parser
-
-
-def _shown(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else repr(value) if value == "" else str(value)
-
-
-def _ignored(rest: Sequence[str], valid: List[str]) -> List[str]:
-    """The names of unknown flags; one that nearly is a setting is an error."""
-    names = sorted({word.split("=")[0] for word in rest if re.match("--?[A-Za-z_]", word)})
-    for name in names:
-        hint = "" if name.lstrip("-") in nodes.FLAGS else nearest(name.lstrip("-"), valid)
-        if hint:
-            raise UsageError("unknown flag {}{}".format(name, hint.replace("'", "--", 1).replace("'", "")))
-    return names
-
-
-def _typed(name: str, value: Any, default: Any, where: str) -> Any:
-    """``value`` as the type of the default; text is what flags give."""
-    kind = type(default)
-    try:
-        if isinstance(default, bool):
-            return {"true": True, "false": False, "1": True, "0": False,
-                    "yes": True, "no": False}[str(value).strip().lower()]
-        if isinstance(default, list):
-            items = [item.strip() for item in value.split(",")] if isinstance(value, str) else list(value)
-            return [_typed(name, item, default[0], where) for item in items if item != ""]
-        if isinstance(value, bool) or value is None or isinstance(value, (list, dict)):
-            raise ValueError(value)
-        if isinstance(default, int) and float(value) != int(float(value)):
-            raise ValueError(value)
-        return int(float(value)) if isinstance(default, int) else kind(value)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        expected = {bool: "true or false", int: "a whole number", float: "a number", list: "a list"}.get(kind, "text")
-        raise UsageError(f"{name} = {value!r} {where}: expected {expected}")
-
-
-def _check(settings: Settings) -> None:
-    for name in ("data_url", "train_url"):
+    Raises:
+        UsageError: a setting is missing or out of its range.
+    """
+    for name, purpose in (("data_url", "the folder or file of the labelled texts"), ("train_url", "the output folder")):
         if not getattr(settings, name):
-            raise UsageError("--{} is missing: say {}".format(
-                name, "where the labelled texts are" if name == "data_url" else "where the packages go"))
+            raise UsageError(f"--{name} is missing: give {purpose}")
     if not settings.models:
-        raise UsageError("--models is empty: expected some of {}".format(", ".join(MODELS)))
+        raise UsageError(f"--models is empty: expected at least one of {', '.join(MODELS)}")
     for model in settings.models:
-        if model not in MODELS or model in _RESERVED_NAMES:
-            raise UsageError("unknown model {!r}{}; there are {}".format(
-                model, nearest(model, MODELS), ", ".join(MODELS)))
+        if model not in MODELS or model in RESERVED_NAMES:
+            raise UsageError(f"unknown model {model!r}{nearest(model, MODELS)}; expected some of {', '.join(MODELS)}")
     if len(set(settings.models)) < len(settings.models):
-        raise UsageError("--models names a model twice: {}".format(",".join(settings.models)))
-    for name, (least, greatest) in _RANGES.items():
-        value = getattr(settings, name)
-        if not value >= least or (greatest is not None and not value <= greatest):
-            most = "" if greatest is None else f" and at most {greatest:g}"
-            raise UsageError(f"{name} = {value}: expected at least {least:g}{most}")
+        raise UsageError(f"--models lists a model twice: {','.join(settings.models)}")
+    check_ranges(settings)
     for model, section in settings.model.items():
-        for name, value in section.items():  # sizes, all of them
-            sizes = value if isinstance(value, list) else [value]
-            if not sizes or any(isinstance(size, (int, float)) and not size > 0 for size in sizes):
-                raise UsageError(f"{model}_{name} = {_shown(value)}: expected numbers above 0")
-    for name, choices in _CHOICES.items():
-        if getattr(settings, name) not in choices:
-            raise UsageError("{} = {!r}: expected {}{}".format(
-                name, getattr(settings, name), " or ".join(choices), nearest(getattr(settings, name), choices)))
+        for name, value in section.items():
+            values = value if isinstance(value, list) else [value]
+            if not values or any(isinstance(each, (int, float)) and not each >= 0 for each in values):
+                raise UsageError(f"{model}_{name} = {value}: expected numbers that are not negative")
+
+
+def check_ranges(settings: DataSettings) -> None:
+    """Check each setting's range.
+
+    Raises:
+        UsageError: a setting is out of its range.
+    """
+    for each in fields(settings):
+        if each.metadata:
+            value, limits = getattr(settings, each.name), each.metadata["range"]
+            if not limits.holds(value):
+                raise UsageError(f"{each.name} = {value}: expected {limits}{nearest(str(value), limits.choices)}")

@@ -12,12 +12,13 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 from asking import PROJECT, module_of
-from jobs import FILES, contents, flags, is_complete, read_json
+from jobs import FILES, contents, flags, is_complete, read_json, relisted
 
 import train
 from models import MODELS
-from textjob import errors, settings
-from textjob.data.dataset import DataSettings, read_dataset
+from textjob import errors
+from textjob.data.dataset import read_dataset
+from textjob.flags import from_flags
 from textjob.job.output import Output
 from textjob.job.storage import Workspace
 
@@ -106,6 +107,49 @@ def test_running_again_trains_only_the_models_that_are_not_finished(
     assert contents(run / "model") in (contents(run / "cnn" / "model"), contents(run / "rnn" / "model"))
 
 
+def test_other_settings_of_the_package_write_it_again_without_training(
+        tiny_data: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = contents(run / "cnn" / "model")
+    assert train.main(flags(tiny_data, run, "--runtime", "tf2.6-python3.8", "--golden_rows", "3")) == 0
+    printed, after = capsys.readouterr().out, contents(run / "cnn" / "model")
+    assert "cnn epoch" not in printed and "golden_rows (was 0, is 3); runtime (was tf2.1-python3.7" in printed
+    assert is_complete(run / "cnn" / "model") and contents(run / "model") == after
+    same = [name for name in FILES if after[name] == before[name]]
+    assert set(FILES) - set(same) == {"config.json", "model_card.json", "manifest.json"}
+    card, card_before = json.loads(after["model_card.json"]), json.loads(before["model_card.json"])
+    assert json.loads(after["config.json"])["runtime"] == "tf2.6-python3.8"
+    assert [each["text"] for each in card["golden"][-3:]] == [
+        line.split("\t")[1] for line in (tiny_data / "dev.tsv").read_text(encoding="utf-8").splitlines()[:3]]
+    assert [each["label"] for each in card["golden"][:-3]] == [each["label"] for each in card_before["golden"]]
+    assert {key: card[key] for key in ("dev", "test", "training", "data")} == {
+        key: card_before[key] for key in ("dev", "test", "training", "data")}
+    assert train.main(flags(tiny_data, run, "--runtime", "tf2.6-python3.8", "--golden_rows", "3")) == 0
+    assert contents(run / "cnn" / "model") == after
+
+
+def test_a_folder_made_before_a_setting_existed_is_finished_and_not_trained_again(
+        tiny_data: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run / "cnn" / "model" / "model_card.json"
+    card = read_json(path)
+    del card["settings"]["patience"], card["settings"]["vectors_sha256"]
+    card["settings"]["a_setting_of_an_older_version"] = 3
+    path.write_text(json.dumps(card), encoding="utf-8")
+    relisted(run / "cnn" / "model")
+    assert train.main(flags(tiny_data, run)) == 0
+    assert "cnn: finished before" in capsys.readouterr().out
+
+
+def test_word_vectors_are_known_by_their_content(tiny_data: Path, tmp_path: Path) -> None:
+    one, moved, other, out = (tmp_path / name for name in ("one.txt", "moved.txt", "other.txt", "out"))
+    for path, value in ((one, "0.5"), (moved, "0.5"), (other, "0.25")):
+        path.write_text(f"team {value} 0 0 1\nbread 1 0 {value} 0\n", encoding="utf-8")
+    assert train.main(flags(tiny_data, out, "--vectors", str(one))) == 0
+    before = contents(out / "cnn" / "model")
+    assert train.main(flags(tiny_data, out, "--vectors", str(moved))) == 0
+    assert contents(out / "cnn" / "model") == before
+    assert errors.run(lambda: train.main(flags(tiny_data, out, "--vectors", str(other)))) == 4
+
+
 REFUSED = {
     "a setting": (["--epochs", "2"], ["epochs (was 1, is 2)"]),
     "two settings": (["--seed", "5", "--keep_prob", "0.9"], ["seed (was 1, is 5)", "keep_prob (was 0.5, is 0.9)"]),
@@ -185,8 +229,8 @@ DAMAGES: Dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
 @pytest.mark.parametrize("file", FILES)
 def test_a_damaged_package_is_not_finished(tiny_data: Path, run: Path, file: str, damage: str) -> None:
-    job, _ = settings.from_flags(flags(tiny_data, run))
-    dataset = read_dataset(job.data_url, DataSettings.of(job))
+    job, _ = from_flags(flags(tiny_data, run))
+    dataset = read_dataset(job.data_url, job)
     assert Output(job, dataset, local(run)).open() == ["cnn"]
     DAMAGES[damage](run / "cnn" / "model" / file)
     assert Output(job, dataset, local(run)).open() == []
@@ -196,8 +240,8 @@ def test_a_damaged_package_is_not_finished(tiny_data: Path, run: Path, file: str
 def test_a_manifest_in_which_a_letter_changed_makes_no_finished_package(tiny_data: Path, run: Path, word: str) -> None:
     manifest = run / "cnn" / "model" / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace(word, "x" + word[1:], 1), encoding="utf-8")
-    job, _ = settings.from_flags(flags(tiny_data, run))
-    dataset = read_dataset(job.data_url, DataSettings.of(job))
+    job, _ = from_flags(flags(tiny_data, run))
+    dataset = read_dataset(job.data_url, job)
     assert Output(job, dataset, local(run)).open() == []
 
 

@@ -7,8 +7,9 @@ from typing import Dict, List
 
 import pytest
 
-from textjob.data.dataset import Dataset, DataSettings, Examples, read_dataset
+from textjob.data.dataset import Dataset, Examples, read_dataset
 from textjob.errors import DataError
+from textjob.settings import DataSettings
 
 ROWS = "".join("{}\ttext {}\n".format("pos" if i % 3 else "neg", i) for i in range(200))
 FEW = "pos\tgood\nneg\tbad\npos\tfine\n"

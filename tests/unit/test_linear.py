@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from models import wide
-from textjob.data.dataset import DataSettings, read_dataset
-from textjob.settings import from_flags
+from textjob.data.dataset import read_dataset
+from textjob.flags import from_flags
+from textjob.settings import DataSettings
 from textjob.text.encoding import Encoded
 from textjob.training import wide_part
 from textjob.training.inputs import Inputs, prepare, with_wide_part

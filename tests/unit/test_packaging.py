@@ -12,6 +12,7 @@ from textjob import manifest
 from textjob.errors import PackageError
 from textjob.packaging import config_json, golden, package
 from textjob.paths import PROJECT
+from textjob.results import as_json
 
 CARD = {"dev": {"macro_f1": 0.1, "accuracy": 0.2, "precision": 0.3, "recall": 0.4, "rows": 5},
         "test": {"macro_f1": 0.5, "accuracy": 0.6, "precision": 0.7, "recall": 0.8, "rows": 5}}
@@ -259,6 +260,6 @@ def test_golden_texts_are_the_built_in_ones_two_of_known_words_and_the_users_row
 
 def test_a_golden_answer_has_the_text_its_label_and_its_probabilities() -> None:
     probabilities = np.array([[0.25, 0.75], [0.5, 0.25]], np.float32)
-    assert golden.answers(["x", "y"], probabilities, ["a", "b"]) == [
+    assert [as_json(each) for each in golden.answers(["x", "y"], probabilities, ["a", "b"])] == [
         {"text": "x", "label": "b", "probabilities": [0.25, 0.75]},
         {"text": "y", "label": "a", "probabilities": [0.5, 0.25]}]

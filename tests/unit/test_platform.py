@@ -30,4 +30,4 @@ def test_flags_come_before_variables_and_empty_ones_count_as_none(
 
 def test_only_the_first_worker_trains_and_the_others_say_why() -> None:
     assert Node("worker", 0, 2).trains and not Node("worker", 1, 2).trains and not Node("ps", 0, 2).trains
-    assert "node 2 of 2" in Node("worker", 1, 2).says() and "parameter server" in Node("ps", 0, 2).says()
+    assert "node 2 of 2" in Node("worker", 1, 2).reason and "parameter server" in Node("ps", 0, 2).reason

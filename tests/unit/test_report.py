@@ -1,44 +1,46 @@
-"""What the comparison of the models says, and how a job tells where its time went."""
+"""The report on the models of a run, and the times of a job's phases."""
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Dict, List
 
 import pytest
 
 from textjob import metrics
 from textjob.job.phases import Phases
 from textjob.report import comparison
+from textjob.results import DataFacts, EpochRow, Evaluation, ModelCard, TrainingFacts
 
 ROWS = 500
 
 
-def card(wrong: List[int]) -> Dict[str, Any]:
-    right = ROWS - len(wrong)
-    dev = {"rows": ROWS, "accuracy": right / ROWS, "macro_f1": right / ROWS, "wrong_rows": wrong,
-           "accuracy_interval": list(metrics.interval(right, ROWS))}
-    history = [{"epoch": 1, "loss": 1.0, "val_loss": 1.0, "val_macro_f1": right / ROWS}]
-    return {"dev": dev, "test": {}, "training": {"history": history, "seconds": 1.0},
-            "data": {"train": 4000, "dev": ROWS, "test": 0, "notes": ["a note"]}}
+def card(wrong: List[int]) -> ModelCard:
+    correct = ROWS - len(wrong)
+    share = correct / ROWS
+    dev = Evaluation(ROWS, share, metrics.wilson_interval(correct, ROWS), share, share, share, [], [], wrong)
+    return ModelCard(1, "cnn", ["a", "b"], DataFacts("0", 4000, ROWS, 0, ["a note"]), {}, 1, {},
+                     TrainingFacts(1.0, 1, [EpochRow(1, 1.0, 1.0, share, share, 1.0)]), dev, None, [])
 
 
-def table_rows(folder: Path, cards: Dict[str, Dict[str, Any]], best: str) -> Dict[str, List[str]]:
+def differences(folder: Path, cards: Dict[str, ModelCard], best: str) -> Dict[str, str]:
     comparison.write(folder, cards, dict.fromkeys(cards, 10 ** 6), best)
-    lines = (folder / "comparison.md").read_text(encoding="utf-8").splitlines()
+    lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
-    return {row[0]: row[comparison.HEADER.index("as good as the best")] for row in rows[1:]}  # type: ignore[misc]
+    column = comparison.HEADER.index("McNemar p (dev)")
+    return {row[0]: row[column] for row in rows[1:]}
 
 
-def test_a_difference_that_chance_makes_is_marked_and_a_real_one_too(tmp_path: Path) -> None:
+def test_a_small_difference_is_called_not_significant_and_a_large_one_significant(tmp_path: Path) -> None:
     cards = {"one": card(list(range(50))), "two": card(list(range(5, 57))), "three": card(list(range(110)))}
-    found = table_rows(tmp_path, cards, "one")
-    assert found["one (best)"] == ""
-    assert found["two"].startswith("yes (chance 7") and found["three"] == "no (chance 0 %)"
+    shown = differences(tmp_path, cards, "one")
+    assert shown["one (best)"] == ""
+    assert shown["two"] == "0.77 (not significant)"
+    assert shown["three"].endswith(" (significant)") and float(shown["three"].split()[0]) < 1e-9
 
 
-def test_the_report_says_how_sure_its_figures_are(tmp_path: Path) -> None:
+def test_the_report_states_the_confidence_interval_of_its_figures(tmp_path: Path) -> None:
     comparison.write(tmp_path, {"one": card(list(range(50)))}, {"one": 1}, "one")
-    assert "With 500 dev rows the best model's accuracy lies between 87.1 and 92.3 %" in (
-        tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert "95 % confidence interval 87.1 to 92.3 % (Wilson, 500 rows)" in (
+        tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_the_phases_of_a_job_add_up_to_its_time() -> None:

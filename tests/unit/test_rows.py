@@ -13,11 +13,12 @@ from textjob.data.columns import find_columns
 from textjob.data.dialect import guess
 from textjob.data.files import open_text
 from textjob.data.folders import Source
-from textjob.data.form import DataSettings, Reading, Request
+from textjob.data.form import Reading, Request
 from textjob.data.forms import delimited
 from textjob.data.records import Records
 from textjob.data.table import Row
 from textjob.errors import DataError
+from textjob.settings import DataSettings
 
 
 def write(folder: Path, name: str, content: bytes, compressed: bool = True) -> str:

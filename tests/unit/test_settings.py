@@ -1,19 +1,21 @@
-"""Where a setting's value comes from, and what happens to a flag or a key that is none."""
+"""The value of each setting, and the errors for wrong flags, keys and values."""
 import re
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
+import generate
 import pytest
 import yaml
 
 import train
 from models import MODELS
 from textjob.errors import DataError, UsageError
+from textjob.flags import OTHER_NAMES, from_flags
 from textjob.paths import PROJECT
-from textjob.settings import Settings, from_flags
+from textjob.settings import FIELDS, Settings
 
 WHERE = ["--data_url", "data", "--train_url", "out"]
 PLATFORM = ["num_gpus", "job_name", "task_name", "task_index", "ps_hosts", "worker_hosts", "init_method", "rank",
@@ -53,9 +55,9 @@ def config(folder: Path, content: str) -> List[str]:
 
 
 def test_without_file_and_flags_the_defaults_hold() -> None:
-    found, ignored = from_flags(WHERE)
-    assert {f.name: getattr(found, f.name) for f in fields(found)} == dict(
-        read(DEFAULT), data_url="data", train_url="out",
+    settings, ignored = from_flags(WHERE)
+    assert {f.name: getattr(settings, f.name) for f in fields(settings)} == dict(
+        read(DEFAULT), data_url="data", train_url="out", vectors_sha256="",
         model={model: read(PROJECT / "config" / (model + ".yaml")) for model in MODELS})
     assert ignored == []
 
@@ -101,13 +103,52 @@ def test_settings_cannot_be_changed_by_accident() -> None:
         parsed().epochs = 3  # type: ignore[misc]
 
 
-def test_what_decides_how_a_model_comes_out_is_all_but_where_and_the_other_models() -> None:
-    plain = parsed().of_model("cnn")
-    for flag in ("--data_url=x", "--train_url=x", "--models=cnn", "--overwrite", "--rnn_units=5",
-                 "--checkpoint_seconds=1"):
-        assert parsed(flag).of_model("cnn") == plain
-    for name in set(every_flag()) - {"data_url", "train_url", "models", "overwrite", "checkpoint_seconds"}:
-        assert (name in plain) != name.startswith(tuple(model + "_" for model in MODELS if model != "cnn"))
+# What follows when a setting is changed
+
+
+def differences(*flags: str, affects: str = "training", recorded: Tuple[str, ...] = ()) -> List[str]:
+    return parsed(*flags).differences("cnn", parsed(*recorded).recorded("cnn"), affects)
+
+
+def _of_another_model(name: str) -> bool:
+    return name.startswith(tuple(f"{model}_" for model in MODELS if model != "cnn"))
+
+
+def other_value(name: str) -> str:
+    """A valid value of a setting that is not its default."""
+    default = every_flag()[name]
+    if isinstance(default, bool):
+        return str(not default)
+    known = {"models": "rnn", "class_weights": "balanced", "cnn_widths": "2", "keep_prob": "0.7", "word_dropout": "0.3",
+             "label_smoothing": "0.3"}
+    return known.get(name) or (str(default + 1) if isinstance(default, (int, float)) else "another")
+
+
+@pytest.mark.parametrize("name", sorted(set(every_flag()) - {"data_url", "train_url"}))
+def test_a_change_counts_as_what_the_setting_affects_and_as_nothing_else(name: str) -> None:
+    affects = FIELDS[name].metadata["affects"] if name in FIELDS else "training"
+    for kind in ("training", "package"):
+        expected = kind == affects and not _of_another_model(name) and name != "vectors"
+        assert bool(differences(f"--{name}={other_value(name)}", affects=kind)) == expected
+
+
+def test_a_difference_states_both_values() -> None:
+    assert differences("--epochs=3", "--cnn_filters=7", recorded=("--epochs=2",)) == [
+        "cnn_filters (was 100, is 7)", "epochs (was 2, is 3)"]
+
+
+def test_a_setting_that_was_not_recorded_counts_as_having_had_its_default() -> None:
+    recorded = parsed().recorded("cnn")
+    del recorded["patience"], recorded["cnn_filters"]
+    assert parsed().differences("cnn", recorded) == []
+    assert parsed("--patience=4").differences("cnn", recorded) == ["patience (was 3, is 4)"]
+    assert parsed().differences("cnn", dict(recorded, a_setting_of_the_past=1)) == []
+
+
+def test_word_vectors_count_by_their_content_and_not_by_their_path() -> None:
+    before = replace(parsed("--vectors=a.txt"), vectors_sha256="1" * 64).recorded("cnn")
+    assert replace(parsed("--vectors=b.txt"), vectors_sha256="1" * 64).differences("cnn", before) == []
+    assert len(replace(parsed("--vectors=a.txt"), vectors_sha256="2" * 64).differences("cnn", before)) == 1
 
 
 # Values
@@ -171,23 +212,30 @@ def test_a_value_of_another_type_in_a_file_is_refused_by_name(tmp_path: Path, li
     assert line.split(":")[0] in said and "job.yaml" in said and "expected" in said
 
 
-RANGES: Dict[str, Tuple[List[str], List[str]]] = {  # values at the rim, and values beyond it
-    "max_bad_rows": (["0", "1000000"], ["-1", "nan"]), "max_length": (["1", "100000"], ["0", "100001"]),
-    "vocabulary_size": (["1"], ["0", "-1"]), "min_count": (["1"], ["0"]), "epochs": (["0", "1"], ["-1", "-3"]),
-    "wide_ngrams": (["0", "5"], ["-1", "6"]),
-    "batch_size": (["1"], ["0"]), "learning_rate": (["0.000001"], ["0", "-1", "nan"]), "patience": (["1"], ["0"]),
-    "keep_prob": (["0.01", "1"], ["0", "1.01"]), "word_dropout": (["0", "0.99"], ["1", "-0.1"]),
-    "label_smoothing": (["0", "0.99"], ["1", "-0.1", "nan"]), "golden_rows": (["0", "1000"], ["-1", "1001"]),
-    "seed": (["0", "2147483647"], ["-1", "2147483648"]), "class_weights": (["none", "balanced"], ["equal", "Balanced"]),
-    "cnn_widths": (["1", "2,9"], ["0", "3,-1", ","]), "checkpoint_seconds": (["0", "86400"], ["-1", "nan"]),
-}
-RANGES.update({name: (["1"], ["0", "-3"]) for name in every_flag() if name.startswith(tuple(m + "_" for m in MODELS))
-               and name not in RANGES})
+def _edges(name: str) -> Tuple[List[str], List[str]]:
+    """Values at the bounds of a setting's range, and values outside of it."""
+    limits = FIELDS[name].metadata["range"]
+    step = 1 if isinstance(every_flag()[name], int) else 1e-6
+    inside = [bound for bound in (limits.least, limits.most) if bound is not None]
+    inside += [bound + step * sign for bound, sign in ((limits.above, 1), (limits.below, -1)) if bound is not None]
+    outside = [bound for bound in (limits.above, limits.below) if bound is not None]
+    outside += [bound + step * sign for bound, sign in ((limits.least, -1), (limits.most, 1)) if bound is not None]
+    return [*map(str, inside), *limits.choices], [*map(str, outside), *[each.upper() for each in limits.choices]]
 
 
-def test_every_number_has_a_range() -> None:
+RANGES = {name: _edges(name) for name, each in FIELDS.items() if str(each.metadata["range"])}
+RANGES.update({f"{model}_{key}": (["1", "0"], ["-1", "-3"]) for model in MODELS
+               for key, value in read(PROJECT / "config" / f"{model}.yaml").items()
+               if isinstance(value, (int, float)) and not isinstance(value, bool)})
+RANGES["cnn_widths"] = (["1", "2,9"], ["3,-1", ","])
+
+
+def test_every_number_has_a_range_and_these_are_some_of_them() -> None:
     numbers = {name for name, default in every_flag().items() if type(default) in (int, float)}
     assert numbers - set(RANGES) == set()
+    for flag in ("--keep_prob=0", "--keep_prob=1.01", "--word_dropout=1", "--learning_rate=0", "--learning_rate=nan",
+                 "--max_length=0", "--seed=2147483648", "--label_smoothing=nan", "--golden_rows=1001"):
+        assert "expected" in refusal(flag)
 
 
 @pytest.mark.parametrize("name, value", [(name, value) for name, (good, _) in RANGES.items() for value in good])
@@ -204,11 +252,11 @@ def test_a_value_beyond_its_range_is_refused_by_name(name: str, value: str) -> N
 @pytest.mark.parametrize("models, named", [
     ("cn", "'cnn'"), ("CNN", ", ".join(MODELS)), ("cnn,transformer", "transformer"), ("cnn,cnn", "twice"),
     (",", "empty"), ("model", "'model'"), ("report", "'report'"), ("logs", "'logs'"), ("checkpoints", "'checkpoints'")])
-def test_a_model_that_is_none_is_refused(models: str, named: str) -> None:
+def test_a_name_that_is_not_a_models_is_refused(models: str, named: str) -> None:
     assert named in refusal("--models", models)
 
 
-# Flags that are none
+# Unknown flags
 
 
 @pytest.mark.parametrize("flags, meant", [
@@ -218,16 +266,23 @@ def test_a_model_that_is_none_is_refused(models: str, named: str) -> None:
     (["--data_ur", "x"], "--data_url"), (["--model", "cnn"], "--models"), (["--overwrit"], "--overwrite"),
     (["--configs", "x"], "--config"), (["--cnn_filter", "3"], "--cnn_filters"), (["--rnn_unit=3"], "--rnn_units"),
     (["--epoch", "3", "--task_index", "0"], "--epochs")])
-def test_a_flag_that_nearly_is_a_setting_is_refused_with_the_right_name(flags: List[str], meant: str) -> None:
+def test_a_flag_that_is_nearly_a_setting_is_refused_with_the_right_name(flags: List[str], meant: str) -> None:
     assert refusal(*flags) == "unknown flag {}; did you mean {}?".format(flags[0].split("=")[0], meant)
+
+
+@pytest.mark.parametrize("name, here", sorted(OTHER_NAMES.items()))
+def test_the_name_that_other_tools_give_a_setting_is_refused_with_the_name_here(name: str, here: str) -> None:
+    assert here.split()[0] in FIELDS
+    for flag in (f"--{name}=1", f"--{name.replace('_', '-')}=1"):
+        assert refusal(flag) == f"unknown flag {flag.split('=')[0]}; did you mean --{here}?"
 
 
 @pytest.mark.parametrize("name", PLATFORM)
 def test_a_flag_of_the_platform_is_ignored_and_listed_once(name: str) -> None:
     for flags in (["--" + name, "1"], ["--" + name + "=1"], ["--" + name, ""], ["--" + name, "1", "--" + name + "=2"]):
-        found, ignored = from_flags([*flags, *WHERE, "--epochs", "3"])
+        settings, ignored = from_flags([*flags, *WHERE, "--epochs", "3"])
         assert ignored == ["--" + name]
-        assert found == parsed("--epochs", "3")
+        assert settings == parsed("--epochs", "3")
 
 
 def test_the_job_says_once_what_it_ignored(capsys: pytest.CaptureFixture[str]) -> None:
@@ -291,8 +346,13 @@ def test_a_config_file_that_is_nowhere_is_refused_by_name(name: str) -> None:
 # What is written about them
 
 
-def test_each_setting_stands_in_the_default_file_and_each_of_its_lines_is_a_setting() -> None:
-    assert [f.name for f in fields(Settings) if f.name != "model"] == list(read(DEFAULT))
+def test_the_generated_files_are_as_the_generator_writes_them() -> None:
+    for path, content in generate.generated().items():
+        assert path.read_text(encoding="utf-8") == content, f"run make generate: {path.name}"
+
+
+def test_each_line_of_the_default_file_is_a_setting() -> None:
+    assert set(read(DEFAULT)) == set(FIELDS) == {f.name for f in fields(Settings)} - {"model", "vectors_sha256"}
 
 
 @pytest.mark.parametrize("file", ["default.yaml", *(model + ".yaml" for model in MODELS)])
@@ -319,7 +379,8 @@ def test_help_prints_each_setting_with_its_reason_and_its_default(
         section, _, key = name.partition("_")
         file, key = (section, key) if section in MODELS else ("default", name)
         lines = (PROJECT / "config" / (file + ".yaml")).read_text(encoding="utf-8")
-        (reason,) = re.findall(rf"^{key}: .*# (.*)$", lines, re.M)
+        (reason,) = re.findall(rf"^{key}: .*?# (.*)$", lines, re.M)
         shown = ",".join(map(str, default)) if isinstance(default, list) else str(default) or "''"
+        shown = shown.lower() if isinstance(default, bool) else shown
         assert re.search(rf"--{name} .*{re.escape(reason)} \(default: {re.escape(shown)}\)",
                          re.sub(r"\s+", " ", printed)), name

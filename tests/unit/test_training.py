@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 
 import models
-from textjob.data.dataset import DataSettings, read_dataset
+from textjob.data.dataset import read_dataset
 from textjob.errors import JobError, TerminatedError
+from textjob.flags import from_flags
 from textjob.packaging import export
-from textjob.settings import Settings, from_flags
+from textjob.settings import DataSettings, Settings
 from textjob.text.encoding import TextEncoder
 from textjob.training import batches, classifier, dev_weight, feed, trainer
 from textjob.training.checkpoints import Checkpoints
@@ -108,7 +109,7 @@ def test_the_number_of_steps_per_call_changes_no_bit_of_the_result(
     runs = [train(model, inputs, job(small_data, *flags, seconds), tmp_path / seconds)[1]
             for seconds in ("0", "300")]  # one step per call, eight steps per call
     assert all(np.array_equal(runs[0].weights[key], runs[1].weights[key]) for key in runs[0].weights)
-    assert [row["loss"] for row in runs[0].history] == [row["loss"] for row in runs[1].history]
+    assert [row.loss for row in runs[0].history] == [row.loss for row in runs[1].history]
 
 
 # The seams of the step: feed and reduce
@@ -164,16 +165,16 @@ def test_the_reduced_gradients_are_the_ones_that_are_applied(inputs: Inputs, sma
 def test_training_learns_a_linearly_separable_task_and_writes_events(
         inputs: Inputs, small_data: Path, tmp_path: Path) -> None:
     _, trained = train("cnn", inputs, job(small_data, "--epochs", "20"), tmp_path)
-    assert max(row["val_accuracy"] for row in trained.history) > 0.9
+    assert max(row.val_accuracy for row in trained.history) > 0.9
     assert list(tmp_path.glob("events*"))
 
 
 def test_the_weights_of_the_best_epoch_are_kept(inputs: Inputs, small_data: Path, tmp_path: Path) -> None:
     network, trained = train("cnn", inputs, job(small_data, "--epochs", "6"), tmp_path)
     best = max(trained.history, key=lambda row: (
-        row["val_macro_f1"], row["val_accuracy"], -row["val_loss"], row["epoch"]))
-    assert trained.best_epoch == best["epoch"]
-    assert np.mean(network.predict(inputs.dev).argmax(1) == inputs.dev.labels) == pytest.approx(best["val_accuracy"])
+        row.val_macro_f1, row.val_accuracy, -row.val_loss, row.epoch))
+    assert trained.best_epoch == best.epoch
+    assert np.mean(network.predict(inputs.dev).argmax(1) == inputs.dev.labels) == pytest.approx(best.val_accuracy)
 
 
 def test_the_figures_of_the_best_epoch_are_those_of_the_kept_network_weight(
@@ -182,15 +183,15 @@ def test_the_figures_of_the_best_epoch_are_those_of_the_kept_network_weight(
     settings = job(small_data, "--epochs", "3")
     network, trained = train("cnn", with_wide_part(inputs, settings), settings, tmp_path)
     best, found, labels = trained.history[trained.best_epoch - 1], network.predict(inputs.dev), inputs.dev.labels
-    assert np.mean(found.argmax(1) == labels) == pytest.approx(best["val_accuracy"])
-    assert -np.mean(np.log(found[np.arange(len(found)), labels])) == pytest.approx(best["val_loss"], rel=1e-5)
-    assert trained.weights["wide/network"] == np.float32(best["network_weight"]) != dev_weight.DEFAULT
+    assert np.mean(found.argmax(1) == labels) == pytest.approx(best.val_accuracy)
+    assert -np.mean(np.log(found[np.arange(len(found)), labels])) == pytest.approx(best.val_loss, rel=1e-5)
+    assert trained.weights["wide/network"] == np.float32(best.network_weight) != dev_weight.DEFAULT
 
 
 def test_patience_ends_a_run_that_no_longer_improves(inputs: Inputs, small_data: Path, tmp_path: Path) -> None:
     _, trained = train("cnn", inputs, job(small_data, "--epochs", "200", "--patience", "2",
                                           "--learning_rate", "0.02"), tmp_path)
-    least = min(trained.history, key=lambda row: row["val_loss"])["epoch"]
+    least = min(trained.history, key=lambda row: row.val_loss).epoch
     assert len(trained.history) == max(trained.best_epoch, least) + 2 < 200
 
 

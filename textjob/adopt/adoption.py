@@ -18,6 +18,7 @@ from textjob.adopt.sources import Source, locate, refuse
 from textjob.check import files, graph
 from textjob.errors import PackageError, RefusedError, UsageError
 from textjob.packaging import config_json, export, golden, model_card, package
+from textjob.results import as_json
 
 MAX_LEAST_LENGTH = 64  # the largest minimum length that is tried: more than the width of any usual filter
 
@@ -93,7 +94,7 @@ def _package_rewritten(adoption: Adoption) -> List[str]:
         raise PackageError("the source has no finite prediction for any golden text; check --input_tensor, "
                            "--output_tensor, --feed and --vocabulary")
     export.verify(saved_model, texts, probabilities, labels)
-    card = _card(adoption, labels, golden.answers(texts, probabilities, labels))
+    card = _card(adoption, labels, [as_json(each) for each in golden.answers(texts, probabilities, labels)])
     # The service cannot recognise independent probabilities, whose sum is not 1, unless service.json declares them.
     independent = np.abs(probabilities.sum(axis=1) - 1).max() > 1e-3
     more_files = [("service.json", json.dumps({"scores": "probabilities"}) + "\n")] if independent else []

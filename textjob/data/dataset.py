@@ -10,12 +10,12 @@ from typing import Dict, List, NamedTuple, Set
 
 from textjob.data.examples import Collector, Examples
 from textjob.data.folders import some
-from textjob.data.form import DataSettings
 from textjob.data.sources import find_sources
 from textjob.data.split import split_off
 from textjob.errors import DataError
+from textjob.settings import DataSettings
 
-__all__ = ["DataSettings", "Dataset", "Examples", "read_dataset"]
+__all__ = ["Dataset", "Examples", "read_dataset"]
 
 
 class Dataset(NamedTuple):

@@ -2,10 +2,11 @@
 from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from textjob.data.folders import Source, some
-from textjob.data.form import DataSettings, Reading, Record
+from textjob.data.form import Reading, Record
 from textjob.data.records import Records
 from textjob.data.sources import find_sources
 from textjob.errors import DataError
+from textjob.settings import DataSettings
 
 SHOWN = 10  # bad rows that are shown one by one
 ENOUGH = 20  # rows with labels that train lacks, from which on a part may be misread

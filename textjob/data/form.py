@@ -3,31 +3,12 @@
 A form of file is one module in ``textjob/data/forms/`` that holds a :class:`Form` named ``FORM``, and one entry in
 the table of ``textjob/data/forms/__init__.py``.
 """
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from textjob.data.files import TextFile
 from textjob.errors import DataError
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    """The settings that decide what is read; each field bears the name of its setting."""
-
-    label_column: str = ""
-    text_column: str = ""
-    max_bad_rows: float = 0.25
-    separator: str = ""
-    encoding: str = ""
-    header: str = "auto"
-    nan_is_a_class: bool = False
-    class_folder_texts: str = "auto"
-
-    @classmethod
-    def of(cls, job: Any) -> "DataSettings":
-        """The settings of a job (or of a parsed command line) that has these among others."""
-        names = [setting.name for setting in fields(cls) if hasattr(job, setting.name)]
-        return cls(**{name: getattr(job, name) for name in names})
+from textjob.settings import DataSettings
 
 
 class Record(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, Dict, List
 
 from textjob.data.dataset import complete, read_parts
 from textjob.data.examples import FIRST, FileReport
-from textjob.data.form import DataSettings
+from textjob.settings import DataSettings
 
 
 @dataclass(frozen=True)

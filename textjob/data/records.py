@@ -6,11 +6,12 @@ from typing import Optional
 
 from textjob.data.files import known_encoding
 from textjob.data.folders import Source
-from textjob.data.form import Columns, DataSettings, Reading, Record, Request
+from textjob.data.form import Columns, Reading, Record, Request
 from textjob.data.forms import class_folders, pairs, read_file
 from textjob.data.refused import refuse_archive
+from textjob.settings import DataSettings
 
-__all__ = ["DataSettings", "Reading", "Record", "Records"]
+__all__ = ["Reading", "Record", "Records"]
 
 
 class Records:

@@ -1,6 +1,7 @@
-"""SIGTERM: the platform's word that the machine is wanted back.
+"""SIGTERM, which the platform sends before it reclaims the machine.
 
-While a model trains, the step is finished and a checkpoint written first; at any other time the job stops at once.
+While a model trains, the current steps are finished and a checkpoint is written; at any other time the job stops at
+once.
 """
 import contextlib
 import signal
@@ -11,20 +12,20 @@ from textjob.errors import TerminatedError
 
 
 class _State:
-    asked = False
+    requested = False
     deferred = False
 
 
 def _handle(_number: int, _frame: Optional[FrameType]) -> None:
-    _State.asked = True
+    _State.requested = True
     if not _State.deferred:
-        stop_if_asked()
+        stop_if_requested()
 
 
 @contextlib.contextmanager
 def handled() -> Iterator[None]:
     """Turn SIGTERM into a :class:`TerminatedError` inside this block."""
-    _State.asked = False
+    _State.requested = False
     before = signal.signal(signal.SIGTERM, _handle)
     try:
         yield
@@ -34,7 +35,7 @@ def handled() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Inside this block it waits until somebody calls :func:`stop_if_asked`."""
+    """Inside this block, SIGTERM takes effect when :func:`stop_if_requested` is called."""
     _State.deferred = True
     try:
         yield
@@ -42,16 +43,16 @@ def deferred() -> Iterator[None]:
         _State.deferred = False
 
 
-def asked() -> bool:
-    """Has SIGTERM come?"""
-    return _State.asked
+def requested() -> bool:
+    """Whether SIGTERM has been received."""
+    return _State.requested
 
 
-def stop_if_asked() -> None:
-    """Stop the job if so.
+def stop_if_requested() -> None:
+    """Stop the job if SIGTERM has been received.
 
     Raises:
-        TerminatedError: SIGTERM has come.
+        TerminatedError: it has been received.
     """
-    if _State.asked:
-        raise TerminatedError("stopped by SIGTERM; the same command goes on where it stopped")
+    if _State.requested:
+        raise TerminatedError("stopped by SIGTERM; run the same command again to continue")

@@ -1,4 +1,4 @@
-"""One job at a time on one output folder of this machine."""
+"""One job at a time per output folder, on one machine."""
 import contextlib
 import fcntl
 import hashlib
@@ -14,22 +14,23 @@ from textjob.errors import RefusedError
 
 @contextlib.contextmanager
 def held(folder: str) -> Iterator[None]:
-    """Hold the lock of an output folder (or URL); the system lets go of it when the process ends, however it does.
+    """Hold the lock of an output folder or URL. The system releases it when the process ends, even by SIGKILL.
 
-    It lies among the temporary files, so that a job which is refused leaves nothing in the folder.
+    The lock file is among the temporary files, so that a job that is refused leaves nothing in the folder.
 
     Raises:
-        RefusedError: another job holds it; the error names that one.
+        RefusedError: another job holds the lock; the message names its process.
     """
     place = os.path.realpath(folder) if "://" not in folder else folder
-    name = "text-classifier-job-{}-{}.lock".format(
-        os.getuid(), hashlib.sha256(place.encode("utf-8")).hexdigest()[:16])
-    with open(str(Path(tempfile.gettempdir()) / name), "a+", encoding="utf-8") as file:
+    digest = hashlib.sha256(place.encode("utf-8")).hexdigest()[:16]
+    path = Path(tempfile.gettempdir()) / f"text-classifier-job-{os.getuid()}-{digest}.lock"
+    with open(str(path), "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            raise RefusedError(f"--train_url {folder} is in use by another job {file.read().strip()}; wait for it, or give another")
+            raise RefusedError(f"--train_url {folder} is in use by another job {file.read().strip()}; wait until that "
+                               "job has ended, or give another --train_url")
         file.truncate(0)
         json.dump({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}, file)
         file.flush()

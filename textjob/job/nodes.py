@@ -1,9 +1,9 @@
-"""What the platform tells a job, in both generations of training jobs: flags, variables, folders.
+"""The role of this process in a job of the platform, from its flags or variables, and the folders of the platform.
 
-``VARIABLES`` is every environment variable that this project reads of the platform's; docs/reference.md has the table.
+``VARIABLES`` lists every environment variable of the platform that this project reads; docs/reference.md has the table.
 
 ==========  ====================================================  ==============================================
-generation  ``--data_url``, ``--train_url``                       which node
+generation  ``--data_url``, ``--train_url``                       number of the node
 ==========  ====================================================  ==============================================
 v1          ``s3://`` or ``obs://`` URLs, copied by the job       ``--job_name ps|worker --task_index N``
 v2          local folders, copied by the platform; as flags, or   ``VC_TASK_INDEX``, ``VC_WORKER_HOSTS``,
@@ -15,24 +15,25 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Sequence
 
+from textjob.flags import PLATFORM_FLAGS
+
 VARIABLES: Dict[str, str] = {
-    "data_url": "where the labelled texts are, when an input is \"obtained from\" the environment",
-    "train_url": "where the packages go, when the output is",
-    "MA_TASK_NAME": "ps or worker; a ps has nothing to do and ends with 0",
-    "VC_TASK_INDEX": "this node's number, from 0; the first one trains",
+    "data_url": "--data_url, when an input of the job is \"obtained from\" the environment",
+    "train_url": "--train_url, when an output of the job is",
+    "MA_TASK_NAME": "ps or worker; a parameter server (ps) ends at once with exit code 0",
+    "VC_TASK_INDEX": "number of this node, from 0; node 0 trains",
     "DLS_TASK_INDEX": "the same, in old custom images",
-    "MA_NUM_HOSTS": "how many nodes there are",
+    "MA_NUM_HOSTS": "number of nodes",
     "VC_WORKER_NUM": "the same",
     "DLS_TASK_NUMBER": "the same, in old custom images",
-    "VC_WORKER_HOSTS": "their names, separated by commas",
+    "VC_WORKER_HOSTS": "host names of the nodes, separated by commas",
 }
-FLAGS = ("num_gpus", "job_name", "task_name", "task_index", "ps_hosts", "worker_hosts", "init_method", "rank",
-         "world_size")
-CACHE = Path("/cache")  # a fast disk of the platform's, where there is one
+CACHE = Path("/cache")
+"""The fast local disk of the platform's training nodes."""
 
 
 class Node(NamedTuple):
-    """One process of a job: its role (``worker`` or ``ps``), its number from 0, and how many there are of its role."""
+    """One process of a job: its role (``worker`` or ``ps``), its number from 0, and the number of nodes of its role."""
 
     role: str
     number: int
@@ -40,43 +41,45 @@ class Node(NamedTuple):
 
     @property
     def trains(self) -> bool:
-        """The first worker trains. Training on several machines would begin here."""
+        """Whether this is the first worker."""
         return self.role != "ps" and self.number == 0
 
-    def says(self) -> str:
-        """Why it does not."""
+    @property
+    def reason(self) -> str:
+        """Why this node does not train."""
         if self.role == "ps":
-            return "a parameter server has nothing to do in this job: it ends"
-        return f"node {self.number + 1} of {self.of}: the first node trains, this one ends"
+            return "this node is a parameter server, which has no work in this job; it ends"
+        return f"node {self.number + 1} of {self.of}: the first node trains, this node ends"
 
 
 def node(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> Node:
-    """Which process of the job this is, by the platform's flags, else its variables; the only one where none says."""
-    flags = _flags(argv)
+    """The node of this process, by the platform's flags, else by its variables, else the only node."""
+    flags = _platform_flags(argv)
     role = flags.get("job_name") or flags.get("task_name") or environment.get("MA_TASK_NAME") or "worker"
-    index = _first([flags.get("task_index", ""), flags.get("rank", "") if "init_method" in flags else "",
-                    environment.get("VC_TASK_INDEX", ""), environment.get("DLS_TASK_INDEX", "")], 0)
+    index = _first_number([
+        flags.get("task_index", ""), flags.get("rank", "") if "init_method" in flags else "",
+        environment.get("VC_TASK_INDEX", ""), environment.get("DLS_TASK_INDEX", "")], 0)
     hosts = flags.get("worker_hosts") or environment.get("VC_WORKER_HOSTS", "")
-    count = _first([flags.get("world_size", ""), environment.get("VC_WORKER_NUM", ""),
-                    environment.get("MA_NUM_HOSTS", ""), environment.get("DLS_TASK_NUMBER", "")], 1)
-    return Node("ps" if role.startswith("ps") else "worker", index, max(count, len([h for h in hosts.split(",") if h]),
-                                                                        index + 1))
+    count = _first_number([flags.get("world_size", ""), environment.get("VC_WORKER_NUM", ""),
+                           environment.get("MA_NUM_HOSTS", ""), environment.get("DLS_TASK_NUMBER", "")], 1)
+    named = len([host for host in hosts.split(",") if host])
+    return Node("ps" if role.startswith("ps") else "worker", index, max(count, named, index + 1))
 
 
-def _flags(argv: Sequence[str]) -> Dict[str, str]:
-    """The platform's own flags, ``--name value`` or ``--name=value``; ``''`` is as good as none."""
-    found = {}
-    for word, after in zip(argv, [*argv[1:], ""]):
+def _platform_flags(argv: Sequence[str]) -> Dict[str, str]:
+    """The flags that the platform adds, ``--name value`` or ``--name=value``; an empty value counts as not given."""
+    flags = {}
+    for word, following in zip(argv, [*argv[1:], ""]):
         name, equals, value = word.lstrip("-").partition("=")
-        if word.startswith("-") and name in FLAGS:
-            found[name] = value if equals else "" if after.startswith("--") else after
-    return {name: value for name, value in found.items() if value}
+        if word.startswith("-") and name in PLATFORM_FLAGS:
+            flags[name] = value if equals else "" if following.startswith("--") else following
+    return {name: value for name, value in flags.items() if value}
 
 
-def _first(values: List[str], default: int) -> int:
+def _first_number(values: List[str], default: int) -> int:
     return next((int(value) for value in values if value.strip().lstrip("-").isdigit()), default)
 
 
 def scratch() -> str:
-    """Where large temporary files go: the platform's fast disk, where this machine has one."""
+    """The folder for large temporary files: the platform's fast disk where this machine has it."""
     return str(CACHE) if os.access(str(CACHE), os.W_OK) else tempfile.gettempdir()

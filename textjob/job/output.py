@@ -1,15 +1,18 @@
-"""What lies under ``--train_url``: a package for each model, the best one's copy, the report, logs."""
+"""The output folder ``--train_url``: a package per model, a copy of the best one, the report, logs, checkpoints."""
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping
 
 from textjob import manifest
 from textjob.data.dataset import Dataset
 from textjob.errors import PackageError, RefusedError
 from textjob.job.storage import Workspace
 from textjob.packaging import package
+from textjob.results import ModelCard
 from textjob.settings import Settings
-from textjob.training.checkpoints import Checkpoints
+
+if TYPE_CHECKING:
+    from textjob.training.checkpoints import Checkpoints
 
 
 class Output:
@@ -20,20 +23,22 @@ class Output:
         self._settings, self._digest = settings, data.digest
 
     def package(self, name: str) -> Path:
-        """Where a model's package goes."""
+        """The package of a model."""
         return self.root / name / "model"
 
     def place(self, part: str) -> str:
-        """Where a part of the output is for the user: in a folder, or in an object store."""
-        return "{}/{}".format(self._settings.train_url.rstrip("/"), part)
+        """Where a part of the output is for the user: in a folder or in an object store."""
+        return f"{self._settings.train_url.rstrip('/')}/{part}"
 
     def logs(self, name: str) -> Path:
-        """Where a model's TensorBoard events go."""
+        """The folder of a model's TensorBoard events."""
         return self.root / "logs" / name
 
-    def checkpoints(self, name: str) -> Checkpoints:
-        """A model's checkpoints while it trains, and what a run must have in common with one that it goes on from."""
-        identity = {"model": name, "settings": self._settings.of_model(name), "data": {"sha256": self._digest}}
+    def checkpoints(self, name: str) -> "Checkpoints":
+        """The checkpoints of a model, with the settings and the data that a run must share to continue from them."""
+        from textjob.training.checkpoints import Checkpoints  # imports NumPy, which a wrong flag need not wait for
+
+        identity = {"model": name, "settings": self._settings.recorded(name), "data": {"sha256": self._digest}}
         return Checkpoints(self.root / "checkpoints" / name, identity, lambda: self._send_progress(name))
 
     def _send_progress(self, name: str) -> None:
@@ -41,26 +46,15 @@ class Output:
         self.send("logs/" + name)
 
     def open(self) -> List[str]:
-        """Make the folder ready; returns the models of this job that are finished already.
+        """Prepare the folder; returns the models of this job that are finished already.
 
         Raises:
-            RefusedError: a package here was made with other settings or from other data, and is not to be overwritten.
+            RefusedError: a package or a checkpoint in the folder was made with other settings or from other data, and
+                ``overwrite`` is not set. Nothing has been changed.
         """
         if self.root.exists() and not self.root.is_dir():
-            raise RefusedError(f"--train_url {self.root} is a file; it must be a folder")
-        finished = []
-        for path in sorted(self.root.glob("*/model/" + package.CARD)):
-            name, damaged = path.parent.parent.name, package.problems(path.parent)
-            try:
-                differing = self._differing(manifest.read_json(path))
-            except PackageError:
-                continue  # of a damaged package that does not even say what it is; it is made anew
-            if differing and not self._settings.overwrite:
-                raise RefusedError(
-                    "{} holds a model of another run; it differs in {}. Give another --train_url, or --overwrite to "
-                    "train again here".format(path.parent, "; ".join(differing)))
-            if name in self._settings.models and not self._settings.overwrite and not damaged:
-                finished.append(name)
+            raise RefusedError(f"--train_url {self.root} is a file; expected a folder")
+        finished = self._finished()
         begun = self._begun()
         for name in self._settings.models:
             manifest.clear_leftovers(self.package(name))
@@ -70,44 +64,64 @@ class Output:
                 shutil.rmtree(str(self.logs(name)), ignore_errors=True)
         return finished
 
-    def _begun(self) -> List[str]:
-        """The models of this job that have a checkpoint to go on from.
+    def _finished(self) -> List[str]:
+        finished = []
+        for path in sorted(self.root.glob("*/model/" + package.CARD)):
+            name, problems = path.parent.parent.name, package.problems(path.parent)
+            try:
+                recorded = manifest.read_json(path)
+            except PackageError:
+                continue  # a damaged package without a readable card is made again
+            self._refuse_another_run(recorded, path.parent)
+            if name in self._settings.models and not self._settings.overwrite and not problems:
+                finished.append(name)
+        return finished
 
-        Raises:
-            RefusedError: it was made with other settings or from other data, and is not to be overwritten.
-        """
+    def _begun(self) -> List[str]:
+        """The models of this job that have a checkpoint."""
         begun = []
         for name in self._settings.models:
             facts = self.checkpoints(name).facts()
-            differing = self._differing(facts) if facts else []
-            if differing and not self._settings.overwrite:
-                raise RefusedError(
-                    "{} holds the checkpoints of another run; it differs in {}. Give another --train_url, or "
-                    "--overwrite to train again here".format(self.root / "checkpoints" / name, "; ".join(differing)))
             if facts:
+                self._refuse_another_run(facts, self.root / "checkpoints" / name)
                 begun.append(name)
         return begun
 
-    def _differing(self, card: Dict[str, Any]) -> List[str]:
-        """The keys in which a package here differs from what this job would make, with both values."""
-        name, now = str(card.get("model")), {}
-        if name in self._settings.model:
-            now = self._settings.of_model(name)
-        before = card.get("settings", {})
-        found = ["{} (was {}, is {})".format(key, before.get(key, "not there"), now.get(key, "not there"))
-                 for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
-        return found + (["data (its hash is another)"] if card.get("data", {}).get("sha256") != self._digest else [])
+    def _refuse_another_run(self, recorded: Mapping[str, Any], place: Path) -> None:
+        differing = self._differences(recorded)
+        if differing and not self._settings.overwrite:
+            raise RefusedError(f"{place} was made by another run; it differs in {'; '.join(differing)}. Give another "
+                               "--train_url, or --overwrite to train again here")
 
-    def cards(self) -> Dict[str, Dict[str, Any]]:
-        """The cards of this run's complete packages, those of ``--models`` first and in its order."""
+    def _differences(self, recorded: Mapping[str, Any]) -> List[str]:
+        """Where a model card or the facts of a checkpoint differ from this job, in what a model learns."""
+        differing = self._settings.differences(str(recorded.get("model")), recorded.get("settings", {}))
+        before = recorded.get("data", {}).get("sha256")
+        return differing + (["data (other rows)"] if before != self._digest else [])
+
+    def outdated(self, names: List[str]) -> Dict[str, List[str]]:
+        """Of finished models, those whose package was written with other settings of the package, and which these are.
+        """
+        differing = {}
+        for name in names:
+            recorded = manifest.read_json(self.package(name) / package.CARD).get("settings", {})
+            differing[name] = self._settings.differences(name, recorded, "package")
+        return {name: keys for name, keys in differing.items() if keys}
+
+    def cards(self) -> Dict[str, ModelCard]:
+        """The model cards of the complete packages of this run, those of ``--models`` first and in its order."""
         names = [path.parent.name for path in sorted(self.root.glob("*/model"))]
         ordered = self._settings.models + [name for name in names if name not in self._settings.models]
-        cards = {name: package.card_of(self.package(name)) for name in ordered}
-        return {name: card for name, card in cards.items() if card and not self._differing(card)}
+        complete = {name: package.card_of(self.package(name)) for name in ordered}
+        return {name: ModelCard.from_json(card) for name, card in complete.items()
+                if card and not self._differences(card)}
 
-    def publish_best(self, cards: Dict[str, Dict[str, Any]]) -> str:
-        """Copy the best package to ``model/``, where "import from training job" looks; returns its name."""
-        best = max(cards, key=lambda name: (cards[name]["dev"]["macro_f1"], cards[name]["dev"]["accuracy"],
+    def publish_best(self, cards: Mapping[str, ModelCard]) -> str:
+        """Copy the best package to ``model/``, which "import from training job" reads; returns the model's name.
+
+        The best model has the highest macro-F1 on dev, then the highest accuracy, then it is the first of ``cards``.
+        """
+        best = max(cards, key=lambda name: (cards[name].dev.macro_f1, cards[name].dev.accuracy,
                                             -list(cards).index(name)))
         published = self.root / "model"
         if package.problems(published) or not _same(self.package(best), published):
@@ -115,12 +129,12 @@ class Output:
         self.send("model")
         return best
 
-    def write_metrics(self, card: Dict[str, Any]) -> None:
-        """``metric.json``, the figures of the best model where the platform's training page looks for them."""
-        figures = card["test"] or card["dev"]
+    def write_metrics(self, card: ModelCard) -> None:
+        """Write ``metric.json``: the figures that the platform shows on the page of the training job."""
+        figures = card.figures
         manifest.write_json(self.root / "metric.json", {"total_metric": {"total_metric_values": {
-            "accuracy": figures["accuracy"], "f1_score": figures["macro_f1"], "precision": figures["precision"],
-            "recall": figures["recall"]}}})
+            "accuracy": figures.accuracy, "f1_score": figures.macro_f1, "precision": figures.precision,
+            "recall": figures.recall}}})
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -4,7 +4,9 @@ They detect an engine that computes the model incorrectly. The built-in texts ex
 (``tests/unit/test_text.py`` checks that). Two more consist of words of the vocabulary, because a lookup table that
 fails to find any word would not be detected otherwise.
 """
-from typing import Any, Dict, List, Sequence
+from typing import Any, List, Sequence
+
+from textjob.results import GoldenAnswer
 
 TEXTS = [
     "",
@@ -32,7 +34,7 @@ def texts(vocabulary: Sequence[bytes], rows: Sequence[str] = ()) -> List[str]:
     return TEXTS + known + list(rows)
 
 
-def answers(texts: Sequence[str], probabilities: Any, labels: Sequence[str]) -> List[Dict[str, Any]]:
-    """Each golden text with its label and its row of ``probabilities``, an array, as ``model_card.json`` holds them."""
-    return [{"text": text, "label": labels[int(row.argmax())], "probabilities": [float(p) for p in row]}
+def answers(texts: Sequence[str], probabilities: Any, labels: Sequence[str]) -> List[GoldenAnswer]:
+    """Each golden text with its label and its row of ``probabilities``, an array ``[texts, classes]``."""
+    return [GoldenAnswer(text, labels[int(row.argmax())], [float(p) for p in row])
             for text, row in zip(texts, probabilities)]

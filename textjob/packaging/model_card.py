@@ -1,32 +1,24 @@
 """``model_card.json``: the data, the settings, the metrics and the golden answers of a package."""
 import platform
-from typing import Any, Dict, List
+from typing import List, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from textjob.data.dataset import Dataset
+from textjob.results import DataFacts, Evaluation, GoldenAnswer, ModelCard, TrainingFacts, TrainingResult
 from textjob.settings import Settings
-from textjob.training.trainer import Trained
 
 FORMAT = 1
 
 
-def model_card(name: str, data: Dataset, settings: Settings, trained: Trained, dev: Dict[str, Any],
-               test: Dict[str, Any], golden: List[Dict[str, Any]]) -> Dict[str, Any]:
-    """The content of the model card; ``test`` is empty if the data had no test part."""
-    return {
-        "format": FORMAT,
-        "model": name,
-        "labels": data.labels,
-        "data": {"sha256": data.digest, "train": len(data.train.texts), "dev": len(data.dev.texts),
-                 "test": len(data.test.texts), "notes": data.notes},
-        "settings": settings.of_model(name),
-        "seed": settings.seed,
-        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},
-        "training": {"seconds": round(trained.seconds, 2), "best_epoch": trained.best_epoch,
-                     "history": trained.history},
-        "dev": dev,
-        "test": test,
-        "golden": golden,
-    }
+def model_card(name: str, data: Dataset, settings: Settings, trained: TrainingResult, dev: Evaluation,
+               test: Optional[Evaluation], golden: List[GoldenAnswer]) -> ModelCard:
+    """The model card of a package; ``test`` is None if the data had no test part."""
+    return ModelCard(
+        format=FORMAT, model=name, labels=data.labels,
+        data=DataFacts(data.digest, len(data.train.texts), len(data.dev.texts), len(data.test.texts), data.notes),
+        settings=settings.recorded(name), seed=settings.seed,
+        versions={"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},
+        training=TrainingFacts(round(trained.seconds, 2), trained.best_epoch, trained.history),
+        dev=dev, test=test, golden=golden)

@@ -1,56 +1,67 @@
 """The comparison of the models of a run: ``report/report.md`` and ``report/curves.png``."""
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import List, Mapping
 
 from textjob import metrics
+from textjob.results import Evaluation, ModelCard
+from textjob.tables import markdown_table
 
-HEADER = ["model", "dev accuracy", "dev macro-F1", "test accuracy", "test macro-F1", "as good as the best", "epochs",
+HEADER = ["model", "dev accuracy", "dev macro-F1", "test accuracy", "test macro-F1", "McNemar p (dev)", "epochs",
           "training s", "package MB"]
-_DIFFERENT = 0.05
-"""A difference that chance makes more often than this is no difference."""
+SIGNIFICANT = 0.05
+"""A difference with a larger p value is called not significant."""
 
 
-def write(folder: Path, cards: Dict[str, Dict[str, Any]], sizes: Dict[str, int], best: str) -> str:
-    """Write the report of complete packages, by name; returns the table as Markdown."""
+def write(folder: Path, cards: Mapping[str, ModelCard], sizes: Mapping[str, int], best: str) -> str:
+    """Write the report on the packages of a run.
+
+    Args:
+        cards: the model card of each package, by the name of its model.
+        sizes: the size of each package in bytes.
+        best: the name of the model that is published.
+
+    Returns:
+        the table of the models, as Markdown.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     table = markdown_table(HEADER, [_row(name, card, sizes[name], best, cards[best]) for name, card in cards.items()])
-    data = next(iter(cards.values()))["data"]
+    data = cards[best].data
     lines = ["# Comparison of the models", "",
-             "{:,} training, {:,} dev and {:,} test rows. The best, by dev macro-F1, is **{}**.".format(
-                 data["train"], data["dev"], data["test"], best),
-             "", table, "", how_sure(cards[best]), "", "![learning curves](curves.png)", "", "## Notes on the data", ""]
-    lines += ["- " + note.strip() for note in data["notes"]]
+             f"{data.train:,} training, {data.dev:,} dev and {data.test:,} test rows. The best model, by macro-F1 on "
+             f"dev, is **{best}**.",
+             "", table, "", uncertainty(cards[best]), "", "![learning curves](curves.png)", "",
+             "## Notes on the data", ""]
+    lines += ["- " + note.strip() for note in data.notes]
     (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     _curves(folder / "curves.png", cards)
     return table
 
 
-def markdown_table(header: List[str], rows: List[List[str]]) -> str:
-    """A table whose source is as readable as its rendering."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in [header, *rows]]
-    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+def uncertainty(card: ModelCard) -> str:
+    """How far the figures of the dev part may be off because it is a sample, in two sentences."""
+    low, high = card.dev.accuracy_interval
+    return (f"The dev accuracy of the best model has the 95 % confidence interval {100 * low:.1f} to {100 * high:.1f} % "
+            f"(Wilson, {card.dev.rows:,} rows). Differences between models with McNemar p > {SIGNIFICANT:g} are not "
+            "significant.")
 
 
-def how_sure(card: Dict[str, Any]) -> str:
-    """What the dev part's size lets one say, in a sentence or two."""
-    least, most = card["dev"]["accuracy_interval"]
-    return ("With {:,} dev rows the best model's accuracy lies between {:.1f} and {:.1f} % (95 % confidence, Wilson); "
-            "a difference that chance makes in more than {:g} % of cases (McNemar) is called none.".format(
-                card["dev"]["rows"], 100 * least, 100 * most, 100 * _DIFFERENT))
+def _row(name: str, card: ModelCard, size: int, best: str, best_card: ModelCard) -> List[str]:
+    return [name + (" (best)" if name == best else ""), *_figures(card.dev),
+            *(_figures(card.test) if card.test else ["-", "-"]), _difference(card, best_card) if name != best else "",
+            str(len(card.training.history)), f"{card.training.seconds:.1f}", f"{size / 1e6:.1f}"]
 
 
-def _row(name: str, card: Dict[str, Any], size: int, best: str, best_card: Dict[str, Any]) -> List[str]:
-    figures = [f"{card[part][key]:.4f}" if card[part] else "-"
-               for part in ("dev", "test") for key in ("accuracy", "macro_f1")]
-    chance = metrics.chance(card["dev"]["wrong_rows"], best_card["dev"]["wrong_rows"])
-    same = "" if name == best else "{} (chance {:.0f} %)".format("no" if chance < _DIFFERENT else "yes", 100 * chance)
-    return [name + (" (best)" if name == best else ""), *figures, same, str(len(card["training"]["history"])),
-            "{:.1f}".format(card["training"]["seconds"]), f"{size / 1e6:.1f}"]
+def _figures(evaluation: Evaluation) -> List[str]:
+    return [f"{evaluation.accuracy:.4f}", f"{evaluation.macro_f1:.4f}"]
 
 
-def _curves(path: Path, cards: Dict[str, Dict[str, Any]]) -> None:
-    # Drawn without pyplot: no global state, and no display needed.
+def _difference(card: ModelCard, best: ModelCard) -> str:
+    p = metrics.mcnemar(card.dev.wrong_rows or [], best.dev.wrong_rows or [])
+    return f"{p:.2g} ({'significant' if p <= SIGNIFICANT else 'not significant'})"
+
+
+def _curves(path: Path, cards: Mapping[str, ModelCard]) -> None:
+    # Not by pyplot, because it has global state and looks for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -61,8 +72,8 @@ def _curves(path: Path, cards: Dict[str, Dict[str, Any]]) -> None:
     for place, (key, title) in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), place)
         for name, card in cards.items():
-            history = card["training"]["history"]
-            axes.plot([row["epoch"] for row in history], [row[key] for row in history], marker="o", label=name)
+            history = card.training.history
+            axes.plot([row.epoch for row in history], [getattr(row, key) for row in history], marker="o", label=name)
         axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.3)

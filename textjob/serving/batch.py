@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 from textjob.data.folders import Source
-from textjob.data.records import DataSettings, Record, Records
+from textjob.data.records import Record, Records
 from textjob.errors import RefusedError
 from textjob.serving.client import Rehearsal
+from textjob.settings import DataSettings
 
 _CHUNK = 256
 

@@ -1,19 +1,20 @@
 """Compares a package's answers with labelled texts."""
-from typing import Any, Dict, List, Tuple
+from typing import List, Tuple
 
 from textjob import metrics
 from textjob.data.examples import Collector
-from textjob.data.records import DataSettings
 from textjob.data.sources import find_sources
 from textjob.errors import DataError
-from textjob.report.comparison import markdown_table
+from textjob.results import Evaluation
 from textjob.serving.client import Rehearsal
+from textjob.settings import DataSettings
+from textjob.tables import markdown_table
 
 _CHUNK = 512
 NO_ANSWER = "(no answer)"
 
 
-def evaluate(rehearsal: Rehearsal, data_url: str, settings: DataSettings) -> Tuple[Dict[str, Any], List[str]]:
+def evaluate(rehearsal: Rehearsal, data_url: str, settings: DataSettings) -> Tuple[Evaluation, List[str]]:
     """Figures for a file, or for a folder's test part (all of it where it has no parts); and notes on the data.
 
     A text whose label the model does not know, or which the model cannot answer, counts as wrong.
@@ -32,14 +33,14 @@ def evaluate(rehearsal: Rehearsal, data_url: str, settings: DataSettings) -> Tup
     return metrics.evaluate_names(examples.labels, predicted), collector.notes
 
 
-def as_text(figures: Dict[str, Any]) -> str:
-    """The figures for a person."""
-    per_class = [[c["label"], "{:.4f}".format(c["precision"]), "{:.4f}".format(c["recall"]), "{:.4f}".format(c["f1"]),
-                  str(c["rows"])] for c in figures["classes"]]
-    names = [c["label"] for c in figures["classes"]]
-    confusion = [[name, *map(str, row)] for name, row in zip(names, figures["confusion"])]
+def as_text(evaluation: Evaluation) -> str:
+    """An evaluation as text: the averages, a table of the classes, the confusion matrix."""
+    per_class = [[each.label, f"{each.precision:.4f}", f"{each.recall:.4f}", f"{each.f1:.4f}", str(each.rows)]
+                 for each in evaluation.classes]
+    names = [each.label for each in evaluation.classes]
+    confusion = [[name, *map(str, row)] for name, row in zip(names, evaluation.confusion)]
     return "\n".join([
-        "rows {rows}, accuracy {accuracy:.4f}, macro-F1 {macro_f1:.4f}".format(**figures), "",
+        f"rows {evaluation.rows}, accuracy {evaluation.accuracy:.4f}, macro-F1 {evaluation.macro_f1:.4f}", "",
         markdown_table(["class", "precision", "recall", "F1", "rows"], per_class), "",
-        "Confusion matrix (a row is a true class, a column what was answered):", "",
+        "Confusion matrix (a row for each true class, a column for each predicted class):", "",
         markdown_table(["", *names], confusion)])

@@ -43,7 +43,7 @@ class DevEvaluation:
         evaluation = metrics.evaluate(self._labels, logits.argmax(1), self._names)
         rows = len(self._targets)
         loss = metrics.cross_entropy(logits[self._known], self._targets) / rows if rows else float("inf")
-        return dict(chosen, val_accuracy=evaluation["accuracy"], val_macro_f1=evaluation["macro_f1"], val_loss=loss)
+        return dict(chosen, val_accuracy=evaluation.accuracy, val_macro_f1=evaluation.macro_f1, val_loss=loss)
 
 
 def network_weight(network_logits: np.ndarray, wide_logits: np.ndarray, targets: np.ndarray) -> float:

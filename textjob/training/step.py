@@ -3,7 +3,6 @@
 The loss is the cross-entropy with label smoothing (Szegedy et al. 2016). Noise comes from stateless ops keyed by the
 seed and the number of the step, so a step does not depend on hidden state.
 """
-import os
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import numpy as np
@@ -112,13 +111,3 @@ class _Noise:
         self._calls += 1
         key = (self._seed * 31 + self._calls) % (2 ** 31 - 1)
         return tf.random.stateless_uniform(shape, tf.stack([tf.constant(key, tf.int32), self._step]))
-
-
-def limit_threads() -> None:
-    """Let each op use half of the cores, unless ``TF_NUM_INTRAOP_THREADS`` is set; call it before the first op.
-
-    A step consists of two or three chains of ops that run in parallel: the directions of an LSTM, the widths of a CNN.
-    If each op uses all cores, the chains slow each other down: on two cores an LSTM loses a quarter of its speed.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, cores // 2)))

@@ -7,13 +7,14 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from models import wide
 from textjob.errors import JobError, TerminatedError
+from textjob.results import EpochRow, TrainingResult, as_json
 from textjob.settings import Settings
 from textjob.training import batches, classifier, feed
 from textjob.training.checkpoints import Checkpoint, Checkpoints
@@ -29,15 +30,6 @@ STEPS_PER_CALL = 8
 
 # tf.summary.scalar needs the package tensorboard, which TensorFlow no longer installs; this is the metadata it writes.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
-
-
-class Trained(NamedTuple):
-    """The result of training."""
-
-    weights: Dict[str, np.ndarray]   # of the best epoch, with those of the wide part
-    history: List[Dict[str, float]]  # one row per epoch
-    best_epoch: int                  # counted from 1
-    seconds: float                   # of all epochs, evaluation on dev included
 
 
 class Run:
@@ -60,7 +52,7 @@ class Run:
         # The logits of the wide part are computed once, because no step changes them.
         self._dev = DevEvaluation(inputs.dev.labels, inputs.names, weights,
                                   self.classifier.wide_logits(inputs.dev) if inputs.wide else None)
-        self.history: List[Dict[str, float]] = []
+        self.history: List[EpochRow] = []
         self.weights: Dict[str, np.ndarray] = {}      # of the best epoch
         self.epoch, self.batch, self.step = 1, 0, 0   # of the next batch; epochs count from 1, the others from 0
         self.loss = 0.0                               # sum over the rows of this epoch
@@ -75,8 +67,7 @@ class Run:
 
         Of equally good epochs it is the latest, because the noise falls with the learning rate.
         """
-        best = max(self.history, key=lambda row: (*_rank(row), row["epoch"]), default={"epoch": 0})
-        return int(best["epoch"])
+        return max(self.history, key=lambda row: (*_rank(row), row.epoch)).epoch if self.history else 0
 
     @property
     def finished(self) -> bool:
@@ -84,8 +75,10 @@ class Run:
 
         On a few hundred dev rows macro-F1 changes by chance from epoch to epoch; the loss changes less.
         """
-        least = min(self.history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"]
-        stale = bool(self.history) and len(self.history) - max(self.best_epoch, least) >= self._settings.patience
+        if not self.history:
+            return False
+        lowest_loss = min(self.history, key=lambda row: row.val_loss).epoch
+        stale = len(self.history) - max(self.best_epoch, lowest_loss) >= self._settings.patience
         return self.epoch > self.epochs or stale
 
     def train_epoch(self) -> None:
@@ -121,9 +114,9 @@ class Run:
         figures = self._dev.figures(self.classifier.network_logits(self._inputs.dev))
         if "network_weight" in figures:
             self.classifier.set_network_weight(figures["network_weight"])
-        row = dict(figures, epoch=self.epoch, loss=self.loss / len(self._inputs.train.lengths))
         self._measure()
-        self.history.append(dict(row, seconds=self.epoch_seconds))
+        self.history.append(EpochRow(epoch=self.epoch, loss=self.loss / len(self._inputs.train.lengths),
+                                     seconds=self.epoch_seconds, **figures))
         if self.best_epoch == self.epoch:
             self.weights = self.classifier.weights()
         self.epoch, self.batch, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
@@ -147,7 +140,7 @@ class Run:
         self._measure()
         arrays = {"state/" + key: value for key, value in self._step.state().items()}
         arrays.update({"best/" + key: value for key, value in self.weights.items()})
-        facts = {name: getattr(self, name) for name in _FACTS}
+        facts = dict({name: getattr(self, name) for name in _FACTS}, history=[as_json(row) for row in self.history])
         # The number also grows at the end of an epoch, so that no checkpoint overwrites another.
         self._checkpoints.write(self.step + self.epoch, Checkpoint(arrays, facts))
 
@@ -157,20 +150,21 @@ class Run:
             return
         for name in _FACTS:
             setattr(self, name, newest.facts[name])
+        self.history = [EpochRow.from_json(row) for row in newest.facts["history"]]
         self._step.restore(_below("state/", newest.arrays))
         self.weights = _below("best/", newest.arrays)
         print(f"{self.name}: resumes at epoch {self.epoch}, batch {self.batch}", flush=True)
 
 
-_FACTS = ("history", "epoch", "batch", "step", "loss", "seconds", "epoch_seconds")
+_FACTS = ("epoch", "batch", "step", "loss", "seconds", "epoch_seconds")
 
 
 def _below(prefix: str, arrays: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
     return {key[len(prefix):]: value for key, value in arrays.items() if key.startswith(prefix)}
 
 
-def _rank(row: Dict[str, float]) -> Tuple[float, float, float]:
-    return row["val_macro_f1"], row["val_accuracy"], -row["val_loss"]
+def _rank(row: EpochRow) -> Tuple[float, float, float]:
+    return row.val_macro_f1, row.val_accuracy, -row.val_loss
 
 
 def planned_epochs(rows: int, settings: Settings) -> int:
@@ -179,7 +173,7 @@ def planned_epochs(rows: int, settings: Settings) -> int:
 
 
 def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints: Checkpoints,
-          interrupted: Callable[[], bool] = lambda: False) -> Tuple[Classifier, Trained]:
+          interrupted: Callable[[], bool] = lambda: False) -> Tuple[Classifier, TrainingResult]:
     """Train one model of ``models.MODELS``, from its newest checkpoint if it has one.
 
     Prints one line per epoch and writes TensorBoard events to ``logs``. The line is printed after the checkpoint, so
@@ -199,20 +193,20 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints
         row = run.history[-1]
         _log(writer, row)
         run.save()
-        print(f"{name} epoch {row['epoch']}/{run.epochs} loss={row['loss']:.4f} val_loss={row['val_loss']:.4f} "
-              f"val_accuracy={row['val_accuracy']:.4f} val_macro_f1={row['val_macro_f1']:.4f} "
-              f"seconds={row['seconds']:.1f}", flush=True)
+        print(f"{name} epoch {row.epoch}/{run.epochs} loss={row.loss:.4f} val_loss={row.val_loss:.4f} "
+              f"val_accuracy={row.val_accuracy:.4f} val_macro_f1={row.val_macro_f1:.4f} seconds={row.seconds:.1f}",
+              flush=True)
         run.stop_if_interrupted()
     writer.close()
     run.classifier.set_weights(run.weights)
     if inputs.wide:
         print(f"{name}: logits = {float(run.weights[wide.NETWORK]):.2f} x network + wide part "
               "(weight chosen on dev)", flush=True)
-    return run.classifier, Trained(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
+    return run.classifier, TrainingResult(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
 
 
-def _log(writer: Any, row: Dict[str, float]) -> None:
+def _log(writer: Any, row: EpochRow) -> None:
     with writer.as_default():
         for key in ("loss", "val_loss", "val_accuracy", "val_macro_f1"):
-            tf.summary.write(key, np.float32(row[key]), step=int(row["epoch"]), metadata=_SCALAR)
+            tf.summary.write(key, np.float32(getattr(row, key)), step=row.epoch, metadata=_SCALAR)
     writer.flush()
