@@ -119,8 +119,10 @@ def other_value(name: str) -> str:
     default = every_flag()[name]
     if isinstance(default, bool):
         return str(not default)
-    known = {"models": "rnn", "class_weights": "balanced", "cnn_widths": "2", "keep_prob": "0.7", "word_dropout": "0.3",
-             "label_smoothing": "0.3"}
+    choices = FIELDS[name].metadata["range"].choices if name in FIELDS else ()
+    if choices:
+        return next(choice for choice in choices if choice != default)
+    known = {"models": "rnn", "cnn_widths": "2", "keep_prob": "0.7", "word_dropout": "0.3", "label_smoothing": "0.3"}
     return known.get(name) or (str(default + 1) if isinstance(default, (int, float)) else "another")
 
 
