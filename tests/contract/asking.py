@@ -1,4 +1,4 @@
-"""How the tests of this folder ask a service, and how they compare answers."""
+"""Functions that send requests to a service and compare its answers."""
 import functools
 import importlib.util
 import json
@@ -13,20 +13,20 @@ import tensorflow as tf
 PROJECT = Path(__file__).resolve().parents[2]
 
 GOAL, SOUP, CROWD = TEXTS = ["goal team score", "soup bread 好吃", "体育 crowd of the stadium"]
-"""Texts of three classes (``sample_data.TOPICS``): no two have the same answer."""
+"""One text per class of ``sample_data.TOPICS``; their answers differ."""
 
 NESTED: List[Any] = functools.reduce(lambda inner, _: [inner], range(100000), [])
-"""Deeper than any parser or printer goes."""
+"""A list that is nested more deeply than any parser accepts."""
 
 
 @functools.lru_cache(maxsize=None)
 def service_of(package: Path) -> Any:
-    """A package's own service over it."""
+    """The package's own service, loaded once per process."""
     return load(package / "customize_service.py", package)
 
 
 def load(service_file: Path, package: Path) -> Any:
-    """An instance of a file's service class over a package, as the platform makes it: by path."""
+    """An instance of the service class of a file for a package; the file is loaded by its path, as on the platform."""
     return module_of(service_file).TextClassifierService("text-classifier", str(package))
 
 
@@ -34,7 +34,7 @@ def module_of(service_file: Path) -> Any:
     spec = importlib.util.spec_from_file_location("service_under_test", str(service_file))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    was, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # the package is other tests' too
+    was, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # other tests use the same package
     try:
         spec.loader.exec_module(module)
     finally:
@@ -43,7 +43,7 @@ def module_of(service_file: Path) -> Any:
 
 
 def made_service(folder: Path, scores: Callable[[Any], Any], labels: Sequence[str]) -> Any:
-    """The repository's service over a model made for a test: ``scores`` maps a tensor of texts to its output."""
+    """The repository's service with a model of this output; ``scores`` maps a tensor of texts to it."""
     v1 = tf.compat.v1
     info, method = v1.saved_model.build_tensor_info, v1.saved_model.signature_constants.PREDICT_METHOD_NAME
     with tf.Graph().as_default(), v1.Session() as session:
@@ -58,12 +58,12 @@ def made_service(folder: Path, scores: Callable[[Any], Any], labels: Sequence[st
 
 
 def upload(*contents: bytes) -> Dict[str, BytesIO]:
-    """A form's file field as the platform passes it."""
+    """The file field of a form, as the platform passes it."""
     return OrderedDict((f"{name}.txt", BytesIO(content)) for name, content in zip("abc", contents))
 
 
 def ask(service: Any, body: Any) -> Any:
-    """The reply, which must be what JSON and UTF-8 can carry and nothing else: no tuples, no NumPy, no NaN."""
+    """The response, which must consist of JSON types only: no tuples, no NumPy types, no NaN, no lone surrogates."""
     reply = service.inference(body)
     sent = json.dumps(reply, ensure_ascii=False, allow_nan=False).encode("utf-8")
     assert json.loads(sent.decode("utf-8")) == reply
@@ -71,7 +71,7 @@ def ask(service: Any, body: Any) -> Any:
 
 
 def same(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
-    """Whether two answers are one: engines may round the scores of a batch otherwise than those of a single text."""
+    """Whether two answers are equal except for rounding, which may differ between a batch and a single text."""
     if "error" in one or "error" in other:
         return one == other
     ours, theirs = dict(one["scores"]), dict(other["scores"])
@@ -83,26 +83,26 @@ def same(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
         tie or one["predicted_label"] == other["predicted_label"])
 
 
-def are_answers(found: Any, service: Any, texts: Sequence[str]) -> bool:
-    """Whether ``found`` are the answers that the texts get each by itself."""
-    return isinstance(found, list) and len(found) == len(texts) and all(
-        same(answer, ask(service, {"text": text})) for answer, text in zip(found, texts))
+def are_answers(answers: Any, service: Any, texts: Sequence[str]) -> bool:
+    """Whether these are the answers that the texts get alone."""
+    return isinstance(answers, list) and len(answers) == len(texts) and all(
+        same(answer, ask(service, {"text": text})) for answer, text in zip(answers, texts))
 
 
 def code(reply: Any) -> str:
-    """The code of a reply or an answer that is an error and nothing else."""
+    """The error code of a response or an answer, which must have no other content."""
     assert set(reply) == {"error"} and set(reply["error"]) == {"code", "message"}
     assert isinstance(reply["error"]["message"], str) and reply["error"]["message"]
     return str(reply["error"]["code"])
 
 
 def labels_of(answer: Dict[str, Any]) -> str:
-    """The labels of an answer's scores, in their order."""
+    """The labels of the scores of an answer, in their order."""
     return "".join(label for label, _ in answer["scores"])
 
 
 def short(value: Any) -> str:
-    """A parameter in a test's name."""
+    """A parameter as it appears in the name of a test."""
     return "deep" if value is NESTED else ascii(value)[:20]
 
 
@@ -116,7 +116,7 @@ FORMS: Dict[str, Callable[[List[Any]], Any]] = {
 
 
 def unwrapped(form: str, reply: Any) -> Any:
-    """The answers in a reply's wrapper; None where it is not the one of the form, or holds anything else."""
+    """The answers in the wrapper of a response; None if it is not the wrapper of the form, or has further content."""
     if form == "data":
         return unwrapped("req_data", reply["data"]) if set(reply) == {"data"} else None
     key = "predictions" if form == "instances" else "resp_data"

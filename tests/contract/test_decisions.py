@@ -22,7 +22,7 @@ def texts(shape: Sequence[Any] = (None,)) -> Any:
 
 
 def scores_of(x: Any, columns: Sequence[float] = (0.25, 0.75)) -> Any:
-    """Rows of these numbers, a row a text: with nothing but the numbers to tell what they are."""
+    """Rows of these numbers, one per text; the op that makes them says nothing about their meaning."""
     return tf.tile(tf.constant([list(columns)]), [tf.shape(x)[0], 1])
 
 
@@ -33,7 +33,7 @@ def plain() -> Tuple[Dict[str, Any], Dict[str, Any]]:
 
 def write(folder: Path, build: Build, tags: Sequence[Sequence[str]] = (("serve",),),
           keys: Sequence[str] = ("serving_default",), options: Mapping[str, Any] = {}) -> Path:
-    """A SavedModel with a MetaGraph for each tag set and a signature for each key, all the same; and service.json."""
+    """A SavedModel with one MetaGraph per tag set and one signature per key, all equal; and service.json."""
     builder = v1.saved_model.Builder(str(folder))
     for number, tag_set in enumerate(tags):
         with tf.Graph().as_default(), v1.Session() as session:
@@ -58,7 +58,8 @@ def answer(folder: Path, item: Any = "a text") -> Any:
     return ask(served(folder), {"req_data": [item], "top_k": 99})["resp_data"][0]
 
 
-def refused(folder: Path) -> str:
+def load_error(folder: Path) -> str:
+    """The message of the LoadError that the load raises."""
     with pytest.raises(service.LoadError) as caught:
         served(folder)
     return str(caught.value)
@@ -67,7 +68,7 @@ def refused(folder: Path) -> str:
 # The document
 
 def rows_of(section: str) -> List[List[str]]:
-    """The cells of a section's tables, without their heads."""
+    """The cells of the tables of a section, without the head rows."""
     part = DOCUMENT.split("## " + section)[1].split("\n## ")[0]
     lines = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line] for line in lines]
@@ -75,11 +76,11 @@ def rows_of(section: str) -> List[List[str]]:
         i + 1 >= len(cells) or not set("".join(cells[i + 1])) <= set("-"))]
 
 
-def test_the_document_has_the_rules_of_the_scores_in_the_codes_order() -> None:
+def test_the_document_lists_the_rules_of_the_scores_in_the_order_of_the_code() -> None:
     assert [tuple(row) for row in rows_of("What the scores are")] == [(name, kind) for name, _, kind in service.RULES]
 
 
-def test_the_document_has_what_further_inputs_get_in_the_codes_order() -> None:
+def test_the_document_lists_the_values_of_further_inputs_in_the_order_of_the_code() -> None:
     assert [tuple(row) for row in rows_of("Further inputs")] == [
         (f"`{part}`", kind, str(value)) for part, kind, value in service.FEEDS]
 
@@ -103,7 +104,7 @@ def test_the_document_names_every_key_of_service_json() -> None:
     ([["a"], ["b"]], {"tags": ["b"]}, ["b"]),
     ([["serve"], ["serve", "gpu"]], {"tags": ["gpu", "serve"]}, ["gpu", "serve"]),
 ], ids=str)
-def test_the_tag_set_is_that_of_the_key_else_serve_else_the_only_one(
+def test_the_tag_set_is_the_one_in_service_json_else_serve_else_the_only_one(
         tmp_path: Path, tags: Any, options: Any, chosen: List[str]) -> None:
     made = served(write(tmp_path / "m", plain, tags, options=options))
     assert list(made.model.plan.tags) == chosen
@@ -112,9 +113,10 @@ def test_the_tag_set_is_that_of_the_key_else_serve_else_the_only_one(
 
 @pytest.mark.parametrize("tags, options", [
     ([["a"], ["b"]], {}), ([["serve", "gpu"], ["train"]], {}), ([["serve"]], {"tags": ["gpu"]})], ids=str)
-def test_an_open_choice_of_tag_sets_names_them_and_the_key(tmp_path: Path, tags: Any, options: Any) -> None:
-    said = refused(write(tmp_path / "m", plain, tags, options=options))
-    assert "'tags' in service.json" in said and all(tag in said for tag_set in tags for tag in tag_set)
+def test_an_ambiguous_tag_set_is_a_load_error_that_names_the_tag_sets_and_the_key(
+        tmp_path: Path, tags: Any, options: Any) -> None:
+    message = load_error(write(tmp_path / "m", plain, tags, options=options))
+    assert "'tags' in service.json" in message and all(tag in message for tag_set in tags for tag in tag_set)
 
 
 @pytest.mark.parametrize("keys, options, chosen", [
@@ -124,20 +126,21 @@ def test_an_open_choice_of_tag_sets_names_them_and_the_key(tmp_path: Path, tags:
     (["a", "b"], {"signature": "b"}, "b"),
     (["a", "serving_default"], {"signature": "a"}, "a"),
 ], ids=str)
-def test_the_signature_is_that_of_the_key_else_serving_default_else_the_only_real_one(
+def test_the_signature_is_the_one_in_service_json_else_serving_default_else_the_only_one(
         tmp_path: Path, keys: List[str], options: Any, chosen: str) -> None:
     plan = served(write(tmp_path / "m", plain, keys=keys, options=options)).model.plan
     assert plan.signature == chosen
 
 
 @pytest.mark.parametrize("keys, options", [(["a", "b"], {}), (["serving_default"], {"signature": "x"})])
-def test_an_open_choice_of_signatures_names_them_and_the_key(tmp_path: Path, keys: List[str], options: Any) -> None:
-    message = refused(write(tmp_path / "m", plain, keys=keys, options=options))
+def test_an_ambiguous_signature_is_a_load_error_that_names_the_signatures_and_the_key(
+        tmp_path: Path, keys: List[str], options: Any) -> None:
+    message = load_error(write(tmp_path / "m", plain, keys=keys, options=options))
     assert "'signature' in service.json" in message and all(key in message for key in keys)
 
 
-def test_a_model_without_a_signature_is_refused_with_the_advice_to_adopt_it(tmp_path: Path) -> None:
-    message = refused(write(tmp_path / "m", plain, keys=[]))
+def test_a_model_without_a_signature_is_a_load_error_that_recommends_adopt(tmp_path: Path) -> None:
+    message = load_error(write(tmp_path / "m", plain, keys=[]))
     assert message.endswith("the model has none. Convert the model with infer.py adopt")
 
 
@@ -150,7 +153,7 @@ NO_INPUTS = [(tf.string, ()), (tf.string, (None, 7)), (tf.string, (None, 1, 1)),
 
 
 @pytest.mark.parametrize("shape", TEXT_SHAPES, ids=str)
-def test_an_input_of_strings_gets_texts_in_its_own_shape(tmp_path: Path, shape: Any) -> None:
+def test_an_input_of_strings_receives_texts_in_its_own_shape(tmp_path: Path, shape: Any) -> None:
     def build() -> Any:
         x = texts(shape)
         lengths = tf.cast(tf.strings.length(tf.reshape(x, [-1])), tf.float32)
@@ -163,7 +166,7 @@ def test_an_input_of_strings_gets_texts_in_its_own_shape(tmp_path: Path, shape: 
 
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64], ids=str)
 @pytest.mark.parametrize("shape", ID_SHAPES, ids=str)
-def test_an_input_of_whole_numbers_gets_ids(tmp_path: Path, shape: Any, dtype: Any) -> None:
+def test_an_input_of_integers_receives_ids(tmp_path: Path, shape: Any, dtype: Any) -> None:
     def build() -> Any:
         x = v1.placeholder(dtype, shape)
         first = tf.cast(tf.reshape(x, [tf.shape(x)[0], -1])[:, 0], tf.float32)
@@ -177,7 +180,7 @@ def test_an_input_of_whole_numbers_gets_ids(tmp_path: Path, shape: Any, dtype: A
 
 
 @pytest.mark.parametrize("row", [["3"], [1.5], [True], 3, "3", [2 ** 40], [[1]], [None]], ids=str)
-def test_what_are_no_ids_is_a_wrong_type(tmp_path: Path, row: Any) -> None:
+def test_values_that_are_not_ids_are_a_wrong_type(tmp_path: Path, row: Any) -> None:
     def build() -> Any:
         x = v1.placeholder(tf.int32, [None, None])
         return {"ids": x}, {"output": scores_of(x)}
@@ -186,7 +189,7 @@ def test_what_are_no_ids_is_a_wrong_type(tmp_path: Path, row: Any) -> None:
     assert code(answers[0]) == "wrong_type" and answers[1]["predicted_label"] == "1"
 
 
-def test_ids_of_a_fixed_length_must_have_it_and_those_of_any_length_are_not_padded(tmp_path: Path) -> None:
+def test_ids_are_checked_against_a_fixed_length_and_are_not_padded_otherwise(tmp_path: Path) -> None:
     def fixed() -> Any:
         x = v1.placeholder(tf.int32, [None, 3])
         return {"ids": x}, {"output": scores_of(x)}
@@ -203,13 +206,13 @@ def test_ids_of_a_fixed_length_must_have_it_and_those_of_any_length_are_not_padd
 
 
 @pytest.mark.parametrize("dtype, shape", NO_INPUTS, ids=str)
-def test_what_can_be_neither_texts_nor_ids_is_refused_with_what_was_found(
+def test_an_input_of_neither_texts_nor_ids_is_a_load_error_that_names_its_dtype(
         tmp_path: Path, dtype: Any, shape: Any) -> None:
     def build() -> Any:
         x = v1.placeholder(dtype, shape)
         return {"image": x}, {"output": tf.fill([1, 2], 0.5) + 0 * tf.cast(tf.size(x), tf.float32)}
-    said = refused(write(tmp_path / "m", build))
-    assert "the model has image " + dtype.name.rstrip("3264") in said and said.endswith("infer.py adopt")
+    message = load_error(write(tmp_path / "m", build))
+    assert "the model has image " + dtype.name.rstrip("3264") in message and message.endswith("infer.py adopt")
 
 
 def two_inputs() -> Any:
@@ -217,22 +220,22 @@ def two_inputs() -> Any:
     return {"title": x, "body": y}, {"output": scores_of(tf.stack([x, y], 1))}
 
 
-def test_of_two_inputs_that_fit_the_contracts_is_taken_else_the_key_must_decide(tmp_path: Path) -> None:
-    said = refused(write(tmp_path / "open", two_inputs))
-    assert "'input' in service.json" in said and "title string[-1]" in said and "body string[-1]" in said
+def test_of_two_matching_inputs_input_x_is_used_else_service_json_must_decide(tmp_path: Path) -> None:
+    message = load_error(write(tmp_path / "open", two_inputs))
+    assert "'input' in service.json" in message and "title string[-1]" in message and "body string[-1]" in message
 
     def contract() -> Any:
         x, y = texts(), v1.placeholder(tf.int32, [None])
         return {"input_x": x, "lengths": y}, {"output": scores_of(x) + 0 * tf.cast(tf.size(y), tf.float32)}
-    assert "'lengths', int[-1]" in refused(write(tmp_path / "contract", contract))
-    folder = write(tmp_path / "told", contract, options={"feeds": {"lengths": [1]}})
+    assert "'lengths', int[-1]" in load_error(write(tmp_path / "contract", contract))
+    folder = write(tmp_path / "feeds", contract, options={"feeds": {"lengths": [1]}})
     assert answer(folder)["predicted_label"] == "1"
 
 
 # Further inputs
 
 def with_further(alias: str, dtype: Any, shape: Any = ()) -> Build:
-    """A model that answers with what its further input got: the first class's probability."""
+    """A model whose first probability is computed from the value of its further input."""
     def build() -> Any:
         x, more = texts(), v1.placeholder(dtype, shape)
         share = tf.cast(tf.reshape(more, [-1])[0], tf.float32) * 0.5 + 0.25
@@ -244,7 +247,7 @@ def with_further(alias: str, dtype: Any, shape: Any = ()) -> Build:
     ("keep_prob", tf.float32, 1.0), ("dropout_keep_prob", tf.float32, 1.0), ("Keep", tf.float64, 1.0),
     ("dropout_keep", tf.float32, 1.0), ("dropout", tf.float32, 0.0), ("drop_rate", tf.float32, 0.0),
     ("rate", tf.float16, 0.0), ("training", tf.bool, 0.0), ("is_training", tf.bool, 0.0)])
-def test_a_further_scalar_gets_what_serving_wants_by_its_alias(
+def test_a_further_scalar_receives_the_value_of_the_table_by_its_alias(
         tmp_path: Path, alias: str, dtype: Any, gets: float) -> None:
     scores = dict(answer(write(tmp_path / "m", with_further(alias, dtype)))["scores"])
     assert abs(scores["0"] - (0.25 + 0.5 * gets)) < 1e-3
@@ -253,16 +256,16 @@ def test_a_further_scalar_gets_what_serving_wants_by_its_alias(
 @pytest.mark.parametrize("alias, dtype, shape", [
     ("temperature", tf.float32, ()), ("training", tf.float32, ()), ("keep_prob", tf.bool, ()), ("mask", tf.bool, ()),
     ("keep_prob", tf.float32, (None,)), ("drop", tf.int32, ()), ("lengths", tf.int32, (None,))], ids=str)
-def test_any_other_further_input_stops_the_load_and_the_error_names_it_and_the_key(
+def test_any_other_further_input_is_a_load_error_that_names_the_input_and_the_key(
         tmp_path: Path, alias: str, dtype: Any, shape: Any) -> None:
-    said = refused(write(tmp_path / "m", with_further(alias, dtype, shape)))
-    assert repr(alias) in said and "service.json" in said and json.dumps({"feeds": {alias: 0}}) in said
+    message = load_error(write(tmp_path / "m", with_further(alias, dtype, shape)))
+    assert repr(alias) in message and "service.json" in message and json.dumps({"feeds": {alias: 0}}) in message
 
 
 @pytest.mark.parametrize("alias, dtype, shape, value, gets", [
     ("temperature", tf.float32, (), 1, 1.0), ("keep_prob", tf.float32, (), 0.5, 0.5), ("mask", tf.bool, (), True, 1.0),
     ("lengths", tf.int32, (None,), [1, 0], 1.0)], ids=str)
-def test_what_the_key_feeds_says_comes_first(
+def test_the_key_feeds_comes_before_the_table(
         tmp_path: Path, alias: str, dtype: Any, shape: Any, value: Any, gets: float) -> None:
     folder = write(tmp_path / "m", with_further(alias, dtype, shape), options={"feeds": {alias: value}})
     assert abs(dict(answer(folder)["scores"])["0"] - (0.25 + 0.5 * gets)) < 1e-3
@@ -271,7 +274,7 @@ def test_what_the_key_feeds_says_comes_first(
 HALF = tf.constant(0.5)
 
 
-def test_the_default_that_a_signature_declares_is_fed_where_the_table_has_none(tmp_path: Path) -> None:
+def test_the_default_value_in_a_signature_is_used_if_the_table_has_no_value(tmp_path: Path) -> None:
     class Served(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.float32)])
         def serve(self, words: Any, temperature: Any = HALF) -> Any:
@@ -294,38 +297,39 @@ LOGITS = np.array([2.0, -1.0, 0.5])
 SOFTMAX = np.exp(LOGITS) / np.exp(LOGITS).sum()
 SCORES: Dict[str, Tuple[Build, Any, Sequence[float]]] = {
     "made by Softmax": (giving("any", LOGITS, tf.nn.softmax), None, SOFTMAX),
-    "made by Softmax, though its alias says logits": (giving("logits", LOGITS, tf.nn.softmax), None, SOFTMAX),
+    "made by Softmax under an alias with logits": (giving("logits", LOGITS, tf.nn.softmax), None, SOFTMAX),
     "one column made by Sigmoid": (giving("logit", [0.0], tf.sigmoid), None, [0.5, 0.5]),
     "rows that sum to 1": (giving("any", [0.1, 0.2, 0.7]), None, [0.1, 0.2, 0.7]),
     "rows that sum to 1 under an alias with logits": (giving("logits", [0.1, 0.2, 0.7]), None, [0.1, 0.2, 0.7]),
-    "an alias with logit": (giving("my_logits", [0.25, 0.5, 0.5]), None,
+    "an alias that contains logit": (giving("my_logits", [0.25, 0.5, 0.5]), None,
                             np.exp([0.25, 0.5, 0.5]) / np.exp([0.25, 0.5, 0.5]).sum()),
     "one column of logits": (giving("logits", [0.5]), None, [1 - 1 / (1 + np.exp(-0.5)), 1 / (1 + np.exp(-0.5))]),
     "values outside [0, 1]": (giving("any", LOGITS), None, SOFTMAX),
     "one column outside [0, 1]": (giving("any", [3.0]), None, [1 - 1 / (1 + np.exp(-3.0)), 1 / (1 + np.exp(-3.0))]),
     "one column in [0, 1]": (giving("any", [0.75]), None, [0.25, 0.75]),
     "one column of rank 1": (giving("any", [0.75], lambda x: x[:, 0]), None, [0.25, 0.75]),
-    "told probabilities": (giving("any", [0.5, 0.25, 0.125]), "probabilities", [0.5, 0.25, 0.125]),
-    "told softmax": (giving("any", [0.5, 0.5]), "softmax", [0.5, 0.5]),
-    "told sigmoid": (giving("any", [0.0, 1.0]), "sigmoid", [0.5, 1 / (1 + np.exp(-1))]),
+    "service.json: probabilities": (giving("any", [0.5, 0.25, 0.125]), "probabilities", [0.5, 0.25, 0.125]),
+    "service.json: softmax": (giving("any", [0.5, 0.5]), "softmax", [0.5, 0.5]),
+    "service.json: sigmoid": (giving("any", [0.0, 1.0]), "sigmoid", [0.5, 1 / (1 + np.exp(-1))]),
 }
 
 
 @pytest.mark.parametrize("case", sorted(SCORES))
-def test_scores_are_taken_as_the_first_rule_that_holds_says(tmp_path: Path, case: str) -> None:
-    build, told, expected = SCORES[case]
-    found = dict(answer(write(tmp_path / "m", build, options={"scores": told} if told else {}))["scores"])
-    assert np.allclose([found[str(i)] for i in range(len(expected))], expected, atol=1e-6)
+def test_the_first_matching_rule_decides_the_meaning_of_the_scores(tmp_path: Path, case: str) -> None:
+    build, meaning, expected = SCORES[case]
+    scores = dict(answer(write(tmp_path / "m", build, options={"scores": meaning} if meaning else {}))["scores"])
+    assert np.allclose([scores[str(i)] for i in range(len(expected))], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("columns, op", [([0.5, 0.25, 0.125], tf.identity), ([0.0, 1.0, 2.0], tf.sigmoid),
                                          ([1.0, 1.0], tf.identity)], ids=str)
-def test_rows_in_0_to_1_that_do_not_sum_to_1_need_the_key(tmp_path: Path, columns: Any, op: Any) -> None:
-    said = refused(write(tmp_path / "m", giving("any", columns, op)))
-    assert "'any'" in said and "'scores' in service.json" in said and "'sigmoid'" in said and "'softmax'" in said
+def test_rows_in_0_to_1_that_do_not_sum_to_1_require_the_key_scores(tmp_path: Path, columns: Any, op: Any) -> None:
+    message = load_error(write(tmp_path / "m", giving("any", columns, op)))
+    assert message.startswith("the rows of 'any'") and message.endswith(
+        "Write 'probabilities', 'softmax' or 'sigmoid' under 'scores' in service.json")
 
 
-def test_scores_are_judged_once_and_never_by_the_rows_of_a_request(tmp_path: Path) -> None:
+def test_the_rule_of_the_scores_is_decided_at_load_and_not_changed_by_a_request(tmp_path: Path) -> None:
     def build() -> Any:
         x = texts()
         odd = tf.where(tf.equal(x, "odd"), tf.fill(tf.shape(x), 7.0), tf.fill(tf.shape(x), 0.25))
@@ -335,15 +339,15 @@ def test_scores_are_judged_once_and_never_by_the_rows_of_a_request(tmp_path: Pat
     assert both[0]["score"] == 7.0 and both[1]["score"] == 0.75
 
 
-def test_how_the_scores_were_taken_is_said_once_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_the_rule_of_the_scores_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     made = served(write(tmp_path / "m", giving("any", LOGITS)))
     ask(made, {"text": ["x", "y"]})
-    told = [record.message for record in caplog.records if "softmax" in record.message and "Plan" not in record.message]
-    assert told == ["any: values outside [0, 1], so the rule of the scores is softmax"]
+    messages = [message for message in caplog.messages if "softmax" in message and "Plan" not in message]
+    assert messages == ["any: values outside [0, 1], so the rule of the scores is softmax"]
 
 
-def test_a_model_that_gives_labels_alone_is_answered_without_scores(tmp_path: Path) -> None:
+def test_a_model_with_labels_only_is_served_without_scores(tmp_path: Path) -> None:
     def strings() -> Any:
         x = texts()
         return {"input_x": x}, {"class": tf.where(tf.equal(x, ""), tf.fill(tf.shape(x), "empty"), x)}
@@ -358,14 +362,14 @@ def test_a_model_that_gives_labels_alone_is_answered_without_scores(tmp_path: Pa
     assert answer(tmp_path / "b", "four") == {"predicted_label": "4"}
 
 
-def test_of_several_outputs_of_scores_the_contracts_is_taken_else_the_key_must_decide(tmp_path: Path) -> None:
+def test_of_several_outputs_of_scores_the_alias_output_is_used_else_service_json_must_decide(tmp_path: Path) -> None:
     def two(alias: str) -> Build:
         def build() -> Any:
             x = texts()
             return {"input_x": x}, {alias: scores_of(x), "other": scores_of(x, [0.5, 0.5])}
         return build
     assert answer(write(tmp_path / "a", two("output")))["score"] == 0.75
-    assert "'output' in service.json" in refused(write(tmp_path / "b", two("mine")))
+    assert "'output' in service.json" in load_error(write(tmp_path / "b", two("mine")))
     assert answer(write(tmp_path / "c", two("mine"), options={"output": "mine"}))["score"] == 0.75
 
 
@@ -373,7 +377,7 @@ def test_of_several_outputs_of_scores_the_contracts_is_taken_else_the_key_must_d
 
 @pytest.mark.parametrize("places, expected", [
     ({"assets/labels.txt": "a\nb\n", "labels.txt": "c\nd\n"}, "b"), ({"labels.txt": "c\nd"}, "d"), ({}, "1")], ids=str)
-def test_class_names_come_from_the_assets_else_from_beside_else_are_numbers(
+def test_class_names_come_from_the_assets_else_from_the_model_folder_else_are_numbers(
         tmp_path: Path, places: Dict[str, str], expected: str) -> None:
     folder = write(tmp_path / "m", plain)
     (folder / "assets").mkdir(exist_ok=True)
@@ -382,35 +386,33 @@ def test_class_names_come_from_the_assets_else_from_beside_else_are_numbers(
     assert answer(folder)["predicted_label"] == expected
 
 
-def test_a_wrong_number_of_class_names_stops_the_load(tmp_path: Path) -> None:
+def test_a_wrong_number_of_class_names_is_a_load_error(tmp_path: Path) -> None:
     folder = write(tmp_path / "m", plain)
     (folder / "labels.txt").write_text("a\nb\nc\n", encoding="utf-8")
-    assert "3 labels, the model 2 classes" in refused(folder)
+    assert "3 labels, the model 2 classes" in load_error(folder)
 
 
 @pytest.mark.parametrize("options", [
     {"signature_key": "x"}, {"tags": "serve"}, {"scores": 5}, {"scores": "logit"}, {"feeds": []}, {"output": "nothing"},
     {"input": None}], ids=str)
-def test_a_service_json_that_says_nothing_sensible_stops_the_load(tmp_path: Path, options: Any) -> None:
-    assert "service.json" in refused(write(tmp_path / "m", plain, options=options))
+def test_an_invalid_key_or_value_in_service_json_is_a_load_error(tmp_path: Path, options: Any) -> None:
+    assert "service.json" in load_error(write(tmp_path / "m", plain, options=options))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '"x"', "\xff"], ids=ascii)
-def test_a_service_json_that_is_no_json_object_stops_the_load(tmp_path: Path, content: str) -> None:
+def test_a_service_json_that_is_not_a_json_object_is_a_load_error(tmp_path: Path, content: str) -> None:
     folder = write(tmp_path / "m", plain)
     (folder / "service.json").write_bytes(content.encode("latin-1"))
-    assert "service.json cannot be read" in refused(folder)
+    assert "service.json cannot be read" in load_error(folder)
 
 
-def test_a_model_that_no_session_loads_is_loaded_by_tf_saved_model_load_and_the_log_says_which(
-        foreign: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_the_loader(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    for kind, way in (("keras_saved", "tf.saved_model.load"), ("tutorial", "a Session")):
-        served(foreign / kind)
-        assert f"loaded by {way} as" in caplog.messages[-1]
+    served(write(tmp_path / "m", plain))
+    assert "loaded by a Session as" in caplog.messages[-1]  # tests/fault/test_load.py has the other loader
 
 
-def test_the_repositorys_file_loads_by_path_as_the_platform_does_it(tmp_path: Path) -> None:
+def test_the_service_file_loads_by_its_path_as_on_the_platform(tmp_path: Path) -> None:
     module = module_of(PROJECT / "customize_service.py")
     made = module.TextClassifierService("m", str(write(tmp_path / "m", plain)))
     assert ask(made, {"text": "x"})["predicted_label"] == "1"

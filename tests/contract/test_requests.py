@@ -1,4 +1,4 @@
-"""What a client may send and what comes back, form by form (docs: the table of requests and answers)."""
+"""The forms of requests and their answers (docs/reference.md)."""
 import json
 import sys
 from collections import OrderedDict
@@ -46,14 +46,14 @@ def each(request: pytest.FixtureRequest, packages: Dict[str, Path]) -> Any:
 
 @pytest.fixture(scope="module")
 def seven(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A model of seven classes that gives every text the same scores; four of them are equal."""
+    """A model of seven classes with the same scores for every text; four of the scores are equal."""
     row = [[0.0625, 0.375, 0.0625, 0.25, 0.0625, 0.125, 0.0625]]
     return made_service(tmp_path_factory.mktemp("seven") / "model", lambda x: tf.tile(row, [tf.size(x), 1]), "abcdefg")
 
 
 @pytest.fixture(scope="module")
 def exact(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A model whose scores tell any two texts apart, be it by a byte."""
+    """A model whose scores differ for any two texts, even if they differ in one byte only."""
     def scores(texts: Any) -> Any:
         share = tf.cast(tf.strings.to_hash_bucket_fast(texts, 2 ** 20), tf.float32) / 2 ** 20
         return tf.stack([share, 1 - share], 1)
@@ -68,12 +68,12 @@ def test_each_form_is_answered_in_its_own_wrapper(each: Any, form: str) -> None:
     assert are_answers(unwrapped(form, ask(each, FORMS[form](TEXTS))), each, TEXTS)
 
 
-def test_a_bare_text_gets_the_bare_answer(each: Any) -> None:
+def test_a_single_text_gets_an_answer_without_a_wrapper(each: Any) -> None:
     assert set(ask(each, {"text": GOAL})) == {"predicted_label", "score", "scores"}
 
 
 @each_form
-def test_an_item_is_an_object_with_a_text_or_a_bare_string(service: Any, form: str) -> None:
+def test_an_item_is_an_object_with_a_text_or_a_string(service: Any, form: str) -> None:
     items = [{"text": GOAL}, SOUP, {"text": CROWD, "id": 7, "label": None}]
     assert are_answers(unwrapped(form, ask(service, FORMS[form](items))), service, TEXTS)
 
@@ -86,13 +86,13 @@ def test_an_empty_list_gives_an_empty_list(service: Any, form: str) -> None:
 @pytest.mark.parametrize("first, second", [
     ("data", "req_data"), ("data", "instances"), ("data", "text"),
     ("req_data", "instances"), ("req_data", "text"), ("instances", "text")])
-def test_the_first_form_of_the_table_wins(service: Any, first: str, second: str) -> None:
+def test_the_first_matching_form_is_used(service: Any, first: str, second: str) -> None:
     one, other = FORMS[first]([GOAL]), FORMS[second]([SOUP])
     for body in (dict(one, **other), dict(other, **one)):
         assert are_answers(unwrapped(first, ask(service, body)), service, [GOAL])
 
 
-def test_a_text_wins_over_an_uploaded_file(service: Any) -> None:
+def test_a_text_takes_precedence_over_an_uploaded_file(service: Any) -> None:
     assert same(ask(service, {"file": upload(b"soup"), "text": GOAL}), ask(service, {"text": GOAL}))
 
 
@@ -167,12 +167,12 @@ def test_several_files_are_answered_in_their_order(service: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\xff", b"good\n\xff\n", SOUP.encode() + b"\n" + b"\x80"])
-def test_a_file_that_is_neither_encoding_is_refused(service: Any, content: bytes) -> None:
+def test_a_file_that_is_neither_utf_8_nor_gb18030_is_a_bad_request(service: Any, content: bytes) -> None:
     assert code(ask(service, {"file": upload(content)})) == "bad_request"
     assert code(ask(service, {"file": upload(GOAL.encode(), content)})) == "bad_request"
 
 
-def test_form_fields_stand_beside_the_file_as_text(service: Any) -> None:
+def test_form_fields_beside_the_file_may_be_strings(service: Any) -> None:
     fields = {"top_k": "2", "threshold": "0.0", "meta": "7", "note": "x"}
     reply = ask(service, dict(fields, file=upload(b"goal\nsoup")))
     assert reply.pop("meta") == "7"
@@ -185,7 +185,7 @@ def test_form_fields_stand_beside_the_file_as_text(service: Any) -> None:
 
 @pytest.mark.parametrize("meta", [
     None, False, 0, "", "标识", [], {}, {"uuid": "1", "n": [1.5, None, {"a": []}]}, [[[]]]], ids=short)
-def test_meta_comes_back(service: Any, meta: Any) -> None:
+def test_meta_is_returned_with_the_answers(service: Any, meta: Any) -> None:
     for body in [*(form([GOAL]) for form in FORMS.values()), {"text": GOAL}]:
         assert ask(service, dict(body, meta=meta)) == dict(ask(service, body), meta=meta)
     assert ask(service, {"file": upload(b"goal"), "meta": meta}) == dict(ask(service, {"text": ["goal"]}), meta=meta)
@@ -194,7 +194,7 @@ def test_meta_comes_back(service: Any, meta: Any) -> None:
 @pytest.mark.parametrize("body", [
     {}, {"text": None}, {"text": 5}, {"req_data": "x"}, {"data": {"req_data": None}}, {"text": GOAL, "top_k": 0},
     {"text": [GOAL], "threshold": 2}, {"file": upload(b"\xff")}, {"req_data": ["x" * 2 ** 20] * 13}], ids=short)
-def test_meta_comes_back_with_an_error_too(service: Any, body: Dict[str, Any]) -> None:
+def test_meta_is_returned_with_an_error(service: Any, body: Dict[str, Any]) -> None:
     reply = ask(service, dict(body, meta={"uuid": "1"}))
     assert reply.pop("meta") == {"uuid": "1"} and code(reply)
 
@@ -203,12 +203,12 @@ def test_meta_comes_back_with_an_error_too(service: Any, body: Dict[str, Any]) -
     pytest.param(NAN, id="NaN"), pytest.param(-INFINITY, id="infinity"), pytest.param([1, {"a": NAN}], id="NaN inside"),
     pytest.param("\ud800", id="surrogate"), pytest.param({"\udc00": 1}, id="surrogate key"),
     pytest.param(NESTED, id="deep"), pytest.param(10 ** 5000, id="huge"), pytest.param(upload(b"x"), id="file")])
-def test_a_meta_that_json_cannot_carry_back_is_refused(service: Any, meta: Any) -> None:
+def test_a_meta_that_is_not_valid_json_is_a_bad_request(service: Any, meta: Any) -> None:
     for body in ({"text": GOAL}, {"data": {"req_data": [GOAL]}}, {}):
         assert code(ask(service, dict(body, meta=meta))) == "bad_request"
 
 
-def test_a_meta_of_any_depth_either_is_left_out_or_can_be_sent(service: Any) -> None:
+def test_a_meta_of_any_depth_is_either_omitted_or_valid_json(service: Any) -> None:
     limit, meta, echoed = sys.getrecursionlimit(), [0], 0
     for depth in range(limit + 20):
         meta = [meta]
@@ -222,20 +222,20 @@ def test_a_meta_of_any_depth_either_is_left_out_or_can_be_sent(service: Any) -> 
 # top_k and threshold
 
 
-def test_the_five_best_are_given_unless_top_k_says_otherwise(seven: Any) -> None:
+def test_five_scores_are_returned_by_default(seven: Any) -> None:
     assert labels_of(ask(seven, {"text": "x"})) == "bdfac"
     for form in FORMS:
         assert [labels_of(answer) for answer in unwrapped(form, ask(seven, FORMS[form](["x", "y"])))] == ["bdfac"] * 2
 
 
-def test_equal_scores_stand_in_the_order_of_the_labels(seven: Any) -> None:
+def test_equal_scores_are_in_the_order_of_the_labels(seven: Any) -> None:
     assert labels_of(ask(seven, {"text": "x", "top_k": 7})) == "bdfaceg"
 
 
 @pytest.mark.parametrize("top_k, given", [
     (1, 1), ("1", 1), (3, 3), ("3", 3), (" 3 ", 3), (3.0, 3), ("3.0", 3), (7, 7), (8, 7), (100, 7), (10 ** 6, 7),
     ("1000", 7), ("1e3", 7), (1e3, 7)])
-def test_top_k_is_a_number_or_its_text_and_more_than_there_are_classes_is_all(
+def test_top_k_may_be_a_string_and_may_exceed_the_number_of_classes(
         seven: Any, top_k: Any, given: int) -> None:
     assert labels_of(ask(seven, {"text": "x", "top_k": top_k})) == "bdfaceg"[:given]
 
@@ -253,7 +253,7 @@ def test_a_bad_top_k_is_a_bad_request(service: Any, top_k: Any) -> None:
 @pytest.mark.parametrize("threshold, given", [
     (0, "bdfac"), (0.0, "bdfac"), ("0", "bdfac"), (0.125, "bdf"), ("0.125", "bdf"), (0.126, "bd"), (".3", "b"),
     (0.375, "b"), (0.376, ""), (1, ""), (1.0, ""), ("1", "")])
-def test_threshold_filters_the_scores_alone(seven: Any, threshold: Any, given: str) -> None:
+def test_threshold_filters_only_the_scores(seven: Any, threshold: Any, given: str) -> None:
     reply = ask(seven, {"text": "x", "threshold": threshold})
     assert labels_of(reply) == given
     assert (reply["predicted_label"], reply["score"]) == ("b", 0.375)
@@ -267,7 +267,7 @@ def test_a_bad_threshold_is_a_bad_request(service: Any, threshold: Any) -> None:
     assert code(ask(service, {"data": {"req_data": [GOAL], "threshold": threshold}})) == "bad_request"
 
 
-def test_top_k_and_threshold_stand_beside_the_list_and_apply_together(seven: Any) -> None:
+def test_top_k_and_threshold_beside_the_list_apply_together(seven: Any) -> None:
     for form in FORMS:
         body = FORMS[form](["x", {"text": "y", "top_k": 1}])
         (body["data"] if form == "data" else body).update(top_k="2", threshold="0.1")
@@ -275,11 +275,11 @@ def test_top_k_and_threshold_stand_beside_the_list_and_apply_together(seven: Any
     assert labels_of(ask(seven, {"text": "x", "top_k": 5, "threshold": 0.2})) == "bd"
 
 
-# What is no text
+# Values that are not texts
 
 
 @pytest.mark.parametrize("wrong", [5, 0, 1.5, True, False, ["x"], [], NAN, 10 ** 400, NESTED], ids=short)
-def test_a_number_a_boolean_or_a_list_where_a_text_should_be_is_a_wrong_type(service: Any, wrong: Any) -> None:
+def test_a_number_a_boolean_or_a_list_instead_of_a_text_is_a_wrong_type(service: Any, wrong: Any) -> None:
     for form in FORMS:
         answers = unwrapped(form, ask(service, FORMS[form]([GOAL, {"text": wrong}, wrong, SOUP])))
         assert [code(answer) for answer in answers[1:3]] == ["wrong_type"] * 2
@@ -289,7 +289,7 @@ def test_a_number_a_boolean_or_a_list_where_a_text_should_be_is_a_wrong_type(ser
     assert code(ask(service, {"text": {"text": wrong}})) == "wrong_type"
 
 
-def test_errors_stand_in_the_place_of_their_items(each: Any) -> None:
+def test_errors_are_at_the_positions_of_their_items(each: Any) -> None:
     good = {0: GOAL, 4: SOUP, 7: "", 11: CROWD}
     missing = {1: None, 2: {"text": None}, 3: {}, 5: {"txt": SOUP}}
     wrong = {6: 5, 8: {"text": 1}, 9: [SOUP], 10: {"text": {}}}
@@ -302,12 +302,12 @@ def test_errors_stand_in_the_place_of_their_items(each: Any) -> None:
 
 @pytest.mark.parametrize("body", [
     {"text": None}, {"req_data": None}, {"instances": None}, {"data": {"req_data": None}}], ids=str)
-def test_a_null_where_the_texts_should_be_is_a_missing_text(service: Any, body: Any) -> None:
+def test_null_instead_of_the_texts_is_a_missing_text(service: Any, body: Any) -> None:
     assert code(ask(service, body)) == "missing_text"
 
 
 @pytest.mark.parametrize("value", [5, "x", True, {"text": GOAL}, {}, 1.5], ids=str)
-def test_what_is_no_list_where_the_items_should_be_is_a_wrong_type(service: Any, value: Any) -> None:
+def test_a_value_other_than_a_list_of_items_is_a_wrong_type(service: Any, value: Any) -> None:
     for body in ({"req_data": value}, {"instances": value}, {"data": {"req_data": value}}):
         assert code(ask(service, body)) == "wrong_type"
 
@@ -324,5 +324,5 @@ def test_a_body_without_a_form_is_a_bad_request(service: Any, body: Any) -> None
 
 @pytest.mark.parametrize("body", [
     None, [], [GOAL], [{"text": GOAL}], "", GOAL, 0, 5, 1.5, True, NAN, 10 ** 400, b"{}", NESTED], ids=short)
-def test_a_body_that_is_no_object_is_a_bad_request(service: Any, body: Any) -> None:
+def test_a_body_that_is_not_an_object_is_a_bad_request(service: Any, body: Any) -> None:
     assert code(ask(service, body)) == "bad_request"

@@ -1,4 +1,4 @@
-"""The loader of TensorFlow Serving, reached through TensorFlow's C library: the same answers as the service's."""
+"""The loader of TensorFlow Serving, called through TensorFlow's C library, gives the same answers as the service."""
 import shutil
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -15,18 +15,18 @@ from models import MODELS
 from textjob.packaging import golden
 
 ADOPTED = sorted(adoption.ARGUMENTS)
-FOREIGN = {  # SavedModels that a Session asks as they are → their service.json
+FOREIGN = {  # SavedModels that a Session can run without adoption → their service.json
     **dict.fromkeys(["drop_rate", "ids_any", "ids_fixed", "keras_archive", "keras_export", "keras_text", "label_only",
                      "logits", "module", "module_defaults", "one_column", "outside", "tutorial", "two_signatures",
                      "two_tag_sets"], ""),
     "sigmoid_many": '{"scores": "probabilities"}'}
-SAME, KERNELS = 1e-6, 1e-5  # KERNELS: where two loaders may choose different ones
+SAME, KERNELS = 1e-6, 1e-5  # KERNELS: the tolerance if two loaders may choose different kernels
 SIGNATURES = ["predict_text", "serving_default"]
 
 
 def by_serving(folder: Path, key: str, inputs: Dict[str, Any], outputs: List[str], tags: Tuple[str, ...] = ("serve",)
                ) -> List[np.ndarray]:
-    """What the outputs of a signature are, by alias, for these inputs."""
+    """The outputs of a signature for these inputs."""
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     signature = next(meta for meta in model.meta_graphs if sorted(meta.meta_info_def.tags) == sorted(tags)
                      ).signature_def[key]
@@ -57,17 +57,18 @@ def test_tensorflow_serving_answers_a_trained_package_as_the_service_does(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_keep_prob_may_be_fed_and_need_not_be(model: str, packages: Dict[str, Path]) -> None:
+def test_keep_prob_is_optional_and_has_an_effect(model: str, packages: Dict[str, Path]) -> None:
     def output(**more: Any) -> np.ndarray:
         return by_serving(packages[model], "serving_default", {"input_x": as_texts(TEXTS), **more}, ["output"])[0]
 
     assert np.array_equal(output(), output(keep_prob=np.float32(1.0)))
-    assert np.abs(output() - output(keep_prob=np.float32(0.1))).max() > 1e-3  # it is no idle input
+    assert np.abs(output() - output(keep_prob=np.float32(0.1))).max() > 1e-3  # the input has an effect
 
 
 @pytest.mark.parametrize("key", SIGNATURES)
 @pytest.mark.parametrize("model", MODELS)
-def test_an_empty_batch_has_no_rows_and_every_class(model: str, key: str, packages: Dict[str, Path]) -> None:
+def test_the_output_of_an_empty_batch_has_no_rows_and_all_classes(
+        model: str, key: str, packages: Dict[str, Path]) -> None:
     output, label = by_serving(packages[model], key, {"input_x": as_texts([])}, ["output", "label"])
     assert output.shape == (0, 3)
     assert label.shape == (0,)
@@ -95,31 +96,31 @@ def test_tensorflow_serving_answers_a_foreign_model_as_the_service_does(
     folder = Path(shutil.copytree(foreign / kind, tmp_path / kind))
     if FOREIGN[kind]:
         (folder / "service.json").write_text(FOREIGN[kind])
-    service, said = load(PROJECT / "customize_service.py", folder), adoption.description(foreign, kind)
+    service, description = load(PROJECT / "customize_service.py", folder), adoption.description(foreign, kind)
     plan = service.model.plan
-    found, labels, probabilities = [], [], []
-    for item in said["inputs"]:  # one at a time: lists of ids have many lengths
-        ids = item + [0] * ((said["length"] or 0) - len(item)) if plan.takes_ids else []
+    outputs, labels, probabilities = [], [], []
+    for item in description["inputs"]:  # one at a time, because the lists of ids have different lengths
+        ids = item + [0] * ((description["length"] or 0) - len(item)) if plan.takes_ids else []
         inputs = repository_service.feeds_of(plan, [ids] if plan.takes_ids else [item.encode("utf-8")])
-        outputs = by_serving(folder, plan.signature, inputs, [plan.output], plan.tags)
-        found.append(repository_service.scores_of(plan, {plan.output: outputs[0]})[0])
+        output, = by_serving(folder, plan.signature, inputs, [plan.output], plan.tags)
+        outputs.append(repository_service.scores_of(plan, {plan.output: output})[0])
         answer, scores = service_answers(service, [{"input_x": ids}] if plan.takes_ids else [item])
         labels += answer
         probabilities += scores.tolist()
     if plan.rule == "labels":
-        assert found == labels == said["answers"]
+        assert outputs == labels == description["answers"]
     else:
-        assert np.abs(np.array(found) - probabilities).max() <= KERNELS
-        assert np.abs(np.array(found) - said["probabilities"]).max() <= KERNELS
+        assert np.abs(np.array(outputs) - probabilities).max() <= KERNELS
+        assert np.abs(np.array(outputs) - description["probabilities"]).max() <= KERNELS
 
 
-def test_the_service_answers_what_tensorflow_serving_cannot(foreign: Path) -> None:
+def test_the_service_answers_a_model_that_tensorflow_serving_cannot_load(foreign: Path) -> None:
     """``tf.saved_model.save`` of a Keras 3 model writes an op that restores other variables than those it reads."""
-    folder, said = foreign / "keras_saved", adoption.description(foreign, "keras_saved")
-    rows = [ids + [0] * (said["length"] - len(ids)) for ids in said["inputs"]]
+    folder, description = foreign / "keras_saved", adoption.description(foreign, "keras_saved")
+    rows = [ids + [0] * (description["length"] - len(ids)) for ids in description["inputs"]]
     service = load(PROJECT / "customize_service.py", folder)
     plan = service.model.plan
     with pytest.raises(RuntimeError, match="Could not find variable"):
         by_serving(folder, plan.signature, repository_service.feeds_of(plan, rows), [plan.output])
     _, probabilities = service_answers(service, [{"input_x": ids} for ids in rows])
-    assert np.abs(probabilities - said["probabilities"]).max() <= KERNELS
+    assert np.abs(probabilities - description["probabilities"]).max() <= KERNELS

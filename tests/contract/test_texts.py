@@ -1,4 +1,4 @@
-"""Texts of every kind, in every company, from clients that mean no good, to models that fail."""
+"""Texts of every kind, batches of texts, arbitrary requests, and models that fail."""
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +25,7 @@ from asking import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from customize_service import read_request
 from models import MODELS
 
 LABELS = ["food", "sport", "体育 news"]
@@ -62,7 +63,7 @@ def test_every_text_is_classified(each: Any, text: str) -> None:
     ("goal\x00team", "goal team"), ("goal team\x00\x00", "goal team"), ("\x00goal", "goal"),
     ("ｇｏａｌ　ＴＥＡＭ", "goal team"), ("GOAL Team", "goal team"), ("goal\ud800team", "goal\ufffdteam"),
     ("\udc00goal team\ud83d", "\ufffdgoal team\ufffd"), ("goal \ud83d\udc4d team", "goal 👍 team")], ids=ascii)
-def test_texts_that_are_written_otherwise_get_the_same_answer(each: Any, text: str, twin: str) -> None:
+def test_equivalent_spellings_of_a_text_get_the_same_answer(each: Any, text: str, twin: str) -> None:
     assert same(ask(each, {"text": text}), ask(each, {"text": twin}))
     assert not same(ask(each, {"text": text}), ask(each, {"text": ""}))
 
@@ -77,7 +78,7 @@ def test_an_overlong_text_is_cut_and_answered(each: Any, word: str, characters: 
     assert same(reply[0], ask(each, {"text": text[:10 ** 5]}))
 
 
-def test_more_text_than_the_platform_lets_through_is_too_large(service: Any) -> None:
+def test_more_text_than_the_platforms_limit_is_too_large(service: Any) -> None:
     megabyte = "soup " * (2 ** 20 // 5) + "x"
     for form in FORMS:
         assert code(ask(service, FORMS[form]([megabyte] * 13))) == "too_large"
@@ -92,12 +93,12 @@ def test_thousands_of_texts_are_answered_in_one_request(service: Any) -> None:
     assert len(answers) == 3000 and all(same(answer, expected[text]) for answer, text in zip(answers, texts))
 
 
-# Order and company
+# Order and batches
 
 
 @pytest.fixture(scope="module")
 def answered(each: Any) -> Dict[str, Any]:
-    """Texts of every length, hardly two alike, with the answer that each gets by itself."""
+    """Random texts of many lengths, with the answer that each gets alone."""
     rng = random.Random(1)
     texts = [" ".join(rng.choices(WORDS, k=rng.randint(0, 60))) for _ in range(60)]
     return {text: ask(each, {"text": text}) for text in texts}
@@ -123,13 +124,13 @@ def test_each_answer_belongs_to_its_text_under_eight_threads(each: Any, answered
 
 @examples
 @given(texts=st.lists(st.lists(st.sampled_from(WORDS), max_size=70).map(" ".join), min_size=2, max_size=12))
-def test_a_text_gets_the_same_answer_alone_and_in_company(packages: Dict[str, Path], texts: List[str]) -> None:
+def test_a_text_gets_the_same_answer_alone_and_in_a_batch(packages: Dict[str, Path], texts: List[str]) -> None:
     for package in packages.values():
         service = service_of(package)
         assert are_answers(ask(service, {"text": texts})["resp_data"], service, texts)
 
 
-# Clients that mean no good
+# Arbitrary requests
 
 
 keys = st.sampled_from(KEYS) | st.text(st.characters(), max_size=3)
@@ -145,7 +146,7 @@ bodies = anything | st.dictionaries(keys, anything | files, max_size=5) | st.fix
 
 @settings(examples, max_examples=150)
 @given(body=bodies)
-def test_whatever_is_sent_the_reply_is_json(service: Any, body: Any) -> None:
+def test_the_response_to_any_body_is_valid_json(service: Any, body: Any) -> None:
     reply = service.inference(body)
     sent = json.dumps(reply, ensure_ascii=False, allow_nan=False).encode("utf-8")
     assert json.loads(sent.decode("utf-8")) == reply
@@ -155,12 +156,12 @@ def test_whatever_is_sent_the_reply_is_json(service: Any, body: Any) -> None:
 
 @settings(examples, max_examples=50)
 @given(meta=anything)
-def test_whatever_stands_in_meta_the_reply_can_be_sent(service: Any, meta: Any) -> None:
+def test_the_response_with_any_meta_is_valid_json(service: Any, meta: Any) -> None:
     for body in ({"text": GOAL}, {"req_data": [5]}, {}):
         ask(service, dict(body, meta=meta))
 
 
-def test_a_thousand_bad_requests_leave_the_service_as_it_was(service: Any) -> None:
+def test_a_good_request_gets_the_same_answer_after_a_thousand_bad_requests(service: Any) -> None:
     before = ask(service, {"text": GOAL})
     rng = random.Random(10)
     bad = [None, 5, [], "x", {}, {"text": None}, {"text": NESTED}, {"req_data": {}}, {"data": {"req_data": 1}},
@@ -177,7 +178,7 @@ def test_a_thousand_bad_requests_leave_the_service_as_it_was(service: Any) -> No
 
 
 def numbers(texts: Any, usual: str, of_bad: str) -> Any:
-    """For each text a number: a usual one, and another for the text ``bad``, where TensorFlow may raise."""
+    """One number per text: ``of_bad`` for the text ``bad``, else ``usual``; TensorFlow raises if it is not a number."""
     like = tf.shape(texts)
     return tf.strings.to_number(tf.where(tf.equal(texts, "bad"), tf.fill(like, of_bad), tf.fill(like, usual)))
 
@@ -206,7 +207,7 @@ def test_a_text_on_which_the_model_fails_is_a_model_error_and_the_others_are_ans
 
 
 @pytest.mark.parametrize("fault", ["raises", "NaN", "loses a row"])
-def test_one_failing_text_among_hundreds_costs_no_other_its_answer(tmp_path: Path, fault: str) -> None:
+def test_one_failing_text_among_hundreds_does_not_affect_the_others(tmp_path: Path, fault: str) -> None:
     service = made_service(tmp_path / "model", FAILING[fault], ["no", "yes"])
     texts = [f"text {i}" for i in range(300)]
     texts[200] = "bad"
@@ -214,6 +215,7 @@ def test_one_failing_text_among_hundreds_costs_no_other_its_answer(tmp_path: Pat
     assert [i for i, answer in enumerate(answers) if "error" in answer] == [200] and len(answers) == 300
 
 
-def test_more_items_than_a_request_may_hold_are_refused_before_anything_is_built(service: Any) -> None:
-    reply = ask(service, {"file": upload(b"\n" * 12_000_000)})
+def test_more_items_than_the_limit_are_too_large(service: Any) -> None:
+    reply = ask(service, {"file": upload(b"\n" * 100_001)})
     assert reply["error"]["code"] == "too_large" and "100000" in reply["error"]["message"]
+    assert len(read_request({"text": [""] * 100_000}, service.model.plan).items) == 100_000
