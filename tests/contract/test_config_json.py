@@ -1,4 +1,4 @@
-"""``config.json``: what the platform makes of a package (its manual, "model configuration file")."""
+"""The check of ``config.json`` by the rules of the platform's manual ("model configuration file")."""
 import copy
 import re
 from pathlib import Path
@@ -20,16 +20,16 @@ GONE = object()
 
 
 @pytest.fixture(scope="module")
-def real(packages: Dict[str, Path]) -> Any:
+def real(tiny_run: Path) -> Any:
     """The config.json of a package; :func:`changed` copies it."""
-    return read_json(packages["cnn"] / "config.json")
+    return read_json(tiny_run / "cnn" / "model" / "config.json")
 
 
 def changed(config: Any, place: str, value: Any) -> Any:
-    """A config with another value at a place such as ``apis[0].url``, or with none."""
+    """A copy of a config with another value at a place such as ``apis[0].url``; GONE deletes it."""
     config = inner = copy.deepcopy(config)
-    *way, last = [int(key) if key.isdigit() else key for key in re.findall(r"[\w-]+", place)]
-    for key in way:
+    *outer, last = [int(key) if key.isdigit() else key for key in re.findall(r"[\w-]+", place)]
+    for key in outer:
         inner = inner[key]
     if value is GONE:
         del inner[last]
@@ -38,11 +38,11 @@ def changed(config: Any, place: str, value: Any) -> Any:
     return config
 
 
-def told(config: Any, folder: Path = Path("nowhere")) -> List[Tuple[str, str, str]]:
-    """Level, the platform's code, and the field that the message begins with."""
-    found = findings(config, folder)
-    assert {finding.rule for finding in found} == {"config.json"}
-    return [(finding.level, finding.code.replace("ModelArts.", ""), finding.message.split()[0]) for finding in found]
+def reported(config: Any, folder: Path = Path("missing")) -> List[Tuple[str, str, str]]:
+    """The level, the platform's code and the field at the beginning of the message, for each finding."""
+    results = findings(config, folder)
+    assert {finding.rule for finding in results} == {"config.json"}
+    return [(finding.level, finding.code.replace("ModelArts.", ""), finding.message.split()[0]) for finding in results]
 
 
 def install(**package: Any) -> List[Any]:
@@ -56,36 +56,23 @@ def columns(*indexes: int) -> Dict[str, Any]:
 # The packages
 
 
-def test_config_json_keeps_the_rules_of_the_platform(packages: Dict[str, Path], tiny_run: Path) -> None:
+def test_the_config_json_of_every_package_meets_the_rules_of_the_platform(
+        packages: Dict[str, Path], tiny_run: Path) -> None:
     for package in [*packages.values(), tiny_run / "cnn" / "model", tiny_run / "model"]:
-        (found,) = findings(read_json(package / "config.json"), package)
-        assert (found.level, found.code) == (OK, "")
+        (finding,) = findings(read_json(package / "config.json"), package)
+        assert (finding.level, finding.code) == (OK, "")
 
 
-def test_config_json_describes_the_form_with_data_and_req_data(packages: Dict[str, Path]) -> None:
-    (api,) = read_json(packages["cnn"] / "config.json")["apis"]
-    request, response = api["request"]["data"], api["response"]["data"]
-    (item,) = request["properties"]["data"]["properties"]["req_data"]["items"]
-    (answer,) = response["properties"]["data"]["properties"]["resp_data"]["items"]
-    assert item["properties"]["text"] == {"type": "string", "index": 0}
-    assert set(answer["properties"]) == {"predicted_label", "score", "scores"}
-
-
-def test_config_json_is_fit_for_a_batch_service(real: Any) -> None:
-    for side in ("request", "response"):
-        assert real["apis"][0][side]["Content-type"] == "application/json"
-        assert real["apis"][0][side]["data"]["type"] == "object"
-
-
-def test_config_json_has_the_figures_of_the_test_part_else_of_dev(packages: Dict[str, Path], tiny_run: Path) -> None:
-    for package, part in ((packages["cnn"], "test"), (tiny_run / "cnn" / "model", "dev")):
+def test_config_json_contains_the_metrics_of_the_test_part_else_of_dev(
+        packages: Dict[str, Path], tiny_run: Path) -> None:
+    for package, part in (*((package, "test") for package in packages.values()), (tiny_run / "cnn" / "model", "dev")):
         figures = read_json(package / "model_card.json")[part]
         assert read_json(package / "config.json")["metrics"] == {
             "f1": figures["macro_f1"], **{name: figures[name] for name in ("accuracy", "precision", "recall")}}
     assert read_json(tiny_run / "cnn" / "model" / "model_card.json")["test"] == {}
 
 
-# The rules: what is changed, what it is changed to, and what is told, of that place or of the one within that is named
+# The rules: place, new value, level, code, and where the finding names another place: its suffix
 
 BROKEN = [
     ("model_algorithm", GONE, FAULT, "3015"),
@@ -190,7 +177,7 @@ def named(row: Tuple[Any, ...]) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one wheel, a folder of a wheel's name, and another wheel beside it."""
+    """A package with a wheel and with a folder called like a wheel; beside the package, another wheel."""
     folder = tmp_path_factory.mktemp("package") / "model"
     (folder / "folder.whl").mkdir(parents=True)
     for wheel in (folder / "there.whl", folder.parent / "beside.whl"):
@@ -199,21 +186,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("row", BROKEN, ids=named)
-def test_a_broken_rule_is_told_with_its_level_its_code_and_the_field(real: Any, folder: Path, row: Any) -> None:
+def test_a_broken_rule_is_reported_with_level_code_and_field(real: Any, folder: Path, row: Any) -> None:
     place, value, level, code, *within = row
-    assert told(changed(real, place, value), folder) == [(level, code, place + "".join(within))]
+    assert reported(changed(real, place, value), folder) == [(level, code, place + "".join(within))]
 
 
 @pytest.mark.parametrize("row", ALLOWED, ids=named)
-def test_what_the_manual_allows_is_no_finding(real: Any, folder: Path, row: Any) -> None:
-    assert [level for level, _, _ in told(changed(real, *row), folder)] == [OK]
+def test_what_the_manual_allows_is_not_reported(real: Any, folder: Path, row: Any) -> None:
+    assert [level for level, _, _ in reported(changed(real, *row), folder)] == [OK]
 
 
-def test_two_apis_are_one_too_many(real: Any) -> None:
-    assert told(changed(real, "apis", real["apis"] * 2)) == [(FAULT, "3015", "apis")]
+def test_a_second_api_is_a_fault(real: Any) -> None:
+    assert reported(changed(real, "apis", real["apis"] * 2)) == [(FAULT, "3015", "apis")]
 
 
-def test_each_code_of_the_manual_has_its_rule() -> None:
+def test_each_code_of_the_manual_has_a_rule() -> None:
     assert {row[3] for row in BROKEN} == {"", "3015", "3016", "3017", "3041", "3514"}
 
 
@@ -223,16 +210,16 @@ def test_each_code_of_the_manual_has_its_rule() -> None:
     ("apis[0].procotol", "http", "protocol"), ("apis[0].request.Content-Type", "application/json", "Content-type"),
     ("dependencies", install(package_name="jieba", pakage_version="1.0"), "package_version"),
     ("dependencies", install(package_name="jieba", package_version="1.0", restraint="ATLEST"), "ATLEAST")])
-def test_what_is_misspelt_is_told_with_the_nearest_valid_name(real: Any, place: str, value: Any, hint: str) -> None:
-    (found,) = findings(changed(real, place, value), Path("nowhere"))
-    assert found.message.endswith(f"did you mean {hint!r}?")
+def test_a_misspelt_name_is_reported_with_the_nearest_valid_name(real: Any, place: str, value: Any, hint: str) -> None:
+    (finding,) = findings(changed(real, place, value), Path("missing"))
+    assert finding.message.endswith(f"did you mean {hint!r}?")
 
 
-def test_an_empty_file_is_told_what_it_lacks() -> None:
-    assert told({}) == [(FAULT, "3015", "model_type"), (FAULT, "3015", "model_algorithm"), (NOTE, "3514", "apis")]
+def test_every_missing_key_of_an_empty_config_is_reported() -> None:
+    assert reported({}) == [(FAULT, "3015", "model_type"), (FAULT, "3015", "model_algorithm"), (NOTE, "3514", "apis")]
 
 
-# The manual's own samples, cut to what the rules look at
+# The samples of the manual, reduced to the keys that have rules
 
 
 def sample(request: Any, response: Any, **more: Any) -> Dict[str, Any]:
@@ -248,12 +235,12 @@ def rows(name: str) -> Dict[str, Any]:
     return {"type": "object", "properties": {name: {"type": "array", "items": [{"type": "object", "properties": {}}]}}}
 
 
-def test_the_sample_of_predictive_analytics_can_be_imported_but_not_deployed_as_a_batch_service() -> None:
+def test_the_sample_of_predictive_analytics_can_be_imported_but_lacks_keys_for_a_batch_service() -> None:
     config = sample(
         body("application/json", data=rows("req_data")), body("application/json", data=rows("resp_data")),
         model_algorithm="predict_analysis", metrics={"f1": 0.35, "accuracy": 0.46, "precision": 0.34, "recall": 0.35},
         dependencies=install(package_name="numpy", package_version="1.15.0", restraint="EXACT"))
-    assert told(config) == [(NOTE, "3514", ROWS + ".items[0]." + key) for key in ("type", "index")]
+    assert reported(config) == [(NOTE, "3514", ROWS + ".items[0]." + key) for key in ("type", "index")]
 
 
 def test_the_sample_of_dependencies_is_accepted_with_its_misspellings() -> None:
@@ -263,7 +250,7 @@ def test_the_sample_of_dependencies_is_accepted_with_its_misspellings() -> None:
         api={"procotol": "http"}, model_algorithm="image_classification", runtime="python3.6",
         metrics={"f1": 0.12, "recall": 0.17, "precision": 0.00234938928519385, "accuracy": 0.007},
         dependencies=install(package_name="numpy", package_version="1.16.4", restraint="EXACT"))
-    assert told(config) == [(NOTE, "", "apis[0].procotol"), (NOTE, "", "apis[0].response.Content-type"),
+    assert reported(config) == [(NOTE, "", "apis[0].procotol"), (NOTE, "", "apis[0].response.Content-type"),
                             (NOTE, "", "apis[0].response.data.properties.mnist_result.item")]
 
 
@@ -276,13 +263,13 @@ def test_the_entry_of_the_competition_is_accepted_with_its_misspelling() -> None
         dependencies=install(package_name="Pillow", package_version="5.0.0", restraint="ATLEAST"))
     for side, name in (("request", "input_img"), ("response", "result")):
         config["apis"][0][side]["data"]["required"] = [name]
-    assert told(config) == [(NOTE, "", "apis[0].procotol")]
+    assert reported(config) == [(NOTE, "", "apis[0].procotol")]
 
 
 # Runtimes
 
 
-def test_each_runtime_has_the_engine_of_its_tensorflow() -> None:
+def test_each_runtime_is_mapped_to_the_engine_of_its_tensorflow() -> None:
     assert set(RUNTIMES.values()) == {engine.name for engine in engines()} | {""}
     assert all(RUNTIMES[engine.name] == engine.name for engine in engines())
     for runtime, engine in RUNTIMES.items():
@@ -304,30 +291,30 @@ def places(value: Any, where: str = "") -> List[str]:
             for at in [f"{where}.{key}"] for place in [at, *places(member, at)]]
 
 
-def assert_told(config: Any) -> None:
-    """Findings, one line each, that can be printed."""
-    found = findings(config, Path("nowhere"))
-    assert found and ([finding.level for finding in found] == [OK] or {f.level for f in found} <= {NOTE, FAULT})
-    assert all(len(str(finding).encode("utf-8").splitlines()) == 1 for finding in found)
+def assert_reported(config: Any) -> None:
+    """Assert that there are findings, that each has one line, and that each can be encoded."""
+    results = findings(config, Path("missing"))
+    assert results and ([each.level for each in results] == [OK] or {each.level for each in results} <= {NOTE, FAULT})
+    assert all(len(str(finding).encode("utf-8").splitlines()) == 1 for finding in results)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(KEYS | st.text(), ANY_JSON))
-def test_any_json_object_has_findings_and_none_an_exception(config: Any) -> None:
-    assert_told(config)
+def test_any_json_object_has_findings_and_raises_nothing(config: Any) -> None:
+    assert_reported(config)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_any_json_in_any_place_has_findings_and_none_an_exception(real: Any, data: st.DataObject) -> None:
+def test_any_json_in_any_place_has_findings_and_raises_nothing(real: Any, data: st.DataObject) -> None:
     config = changed(real, "dependencies", install(package_name="jieba", package_version="1.0", restraint="EXACT"))
-    assert_told(changed(config, data.draw(st.sampled_from(places(config))), data.draw(ANY_JSON)))
+    assert_reported(changed(config, data.draw(st.sampled_from(places(config))), data.draw(ANY_JSON)))
 
 
-def test_a_schema_may_be_as_deep_as_it_likes(real: Any) -> None:
+def test_the_depth_of_a_schema_is_not_limited(real: Any) -> None:
     leaf = real["apis"][0]["request"]["data"]
     for _ in range(3000):
         leaf = {"type": "object", "properties": {"a": leaf}}
-    assert [level for level, _, _ in told({**real, "apis": [
+    assert [level for level, _, _ in reported({**real, "apis": [
         {**real["apis"][0], "request": {"Content-type": "application/json", "data": leaf}}]})] == [OK]
-    assert len(findings({**real, "model_type": leaf}, Path("nowhere"))[0].message) < 500
+    assert len(findings({**real, "model_type": leaf}, Path("missing"))[0].message) < 500
