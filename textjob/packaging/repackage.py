@@ -16,7 +16,7 @@ def repackage(folder: Path, settings: Settings, data: Dataset) -> None:
     card = ModelCard.from_json(manifest.read_json(folder / package.CARD))
     vocabulary = (folder / "assets" / "vocabulary.txt").read_bytes().split(b"\n")[:-1]
     texts = golden.texts(vocabulary, data.dev.texts[:settings.golden_rows])
-    probabilities, _ = export.answers(folder, texts)
+    probabilities, _ = export.predict(folder, texts)
     card = dataclasses.replace(card, settings=settings.recorded(card.model),
                                golden=golden.answers(texts, probabilities, card.labels))
     with tempfile.TemporaryDirectory() as scratch:
