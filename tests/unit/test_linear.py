@@ -1,10 +1,14 @@
-"""The wide part: which n-grams it keeps, what it computes from them, and that it is worth its room."""
+"""The wide part: which n-grams it keeps, what it computes, and that it agrees with plain implementations."""
+import hashlib
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import pytest
+import references
 import tensorflow as tf
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from sklearn.svm import LinearSVC
 
 from models import wide
 from textjob.data.dataset import read_dataset
@@ -14,7 +18,7 @@ from textjob.text.encoding import Encoded
 from textjob.training import wide_part
 from textjob.training.inputs import Inputs, prepare, with_wide_part
 
-ROOM = 10 ** 6
+MAX_BYTES = 10 ** 6
 
 
 def encoded(texts: List[List[int]], labels: List[int]) -> Encoded:
@@ -23,17 +27,18 @@ def encoded(texts: List[List[int]], labels: List[int]) -> Encoded:
                    np.array(labels, np.int32))
 
 
-def fitted(part: Encoded, classes: int, longest: int = 2, room: int = ROOM, smoothing: float = 0.1,
+def fitted(part: Encoded, classes: int, longest: int = 2, max_bytes: int = MAX_BYTES, smoothing: float = 0.1,
            weights: Any = None) -> Dict[str, np.ndarray]:
-    return wide_part.fit(part, np.ones(classes) if weights is None else np.array(weights), longest, room, smoothing)
+    class_weights = np.ones(classes) if weights is None else np.array(weights)
+    return wide_part.fit(part, class_weights, longest, max_bytes, smoothing)
 
 
-def answers(w: Dict[str, np.ndarray], part: Encoded) -> np.ndarray:
+def outputs(w: Dict[str, np.ndarray], part: Encoded) -> np.ndarray:
     return wide.logits(w, tf.constant(part.padded(np.arange(len(part.lengths)))), lambda x: x).numpy()
 
 
 def random_part(rows: int = 60, classes: int = 3, words: int = 30) -> Encoded:
-    """Texts in which a word of the class's own third is likelier."""
+    """Texts of random words, all of them from the third of the vocabulary that belongs to the class."""
     rng = np.random.RandomState(0)
     labels = rng.randint(classes, size=rows)
     return encoded([2 + (rng.randint(words, size=rng.randint(1, 12)) // classes * classes + label) % words
@@ -43,7 +48,7 @@ def random_part(rows: int = 60, classes: int = 3, words: int = 30) -> Encoded:
 # n-grams
 
 
-def test_an_ngrams_hash_is_the_same_in_every_place_and_beside_any_padding() -> None:
+def test_the_hash_of_an_ngram_does_not_depend_on_its_place_or_on_padding() -> None:
     hashes = wide.hashes(tf.constant([[5, 6, 7, 0, 0], [9, 5, 6, 7, 8]]), 2).numpy()
     assert hashes[0, 0] == hashes[1, 1] and hashes[0, 1] == hashes[1, 2]
     assert len({*hashes[0, :2], *hashes[1, :4]}) == 4
@@ -57,59 +62,59 @@ def test_no_ngram_ends_beyond_its_text_or_holds_an_unknown_word(n: int) -> None:
         place + n <= 5 and 2 not in range(place, place + n) for place in range(5)]
 
 
-def test_a_hundred_thousand_pairs_share_next_to_no_hash() -> None:
+def test_100000_pairs_have_at_most_20_collisions() -> None:
     ids = np.random.RandomState(1).randint(2, 50000, size=(1, 100001))
     hashes = wide.hashes(tf.constant(ids, tf.int32), 2).numpy()[0, :-1]
     pairs = len(set(zip(ids[0, :-1].tolist(), ids[0, 1:].tolist())))
     assert len(set(hashes.tolist())) >= pairs - 20
 
 
-def test_an_ngram_of_one_text_alone_is_not_kept() -> None:
+def test_an_ngram_that_occurs_in_one_text_is_not_kept() -> None:
     w = fitted(encoded([[2, 3], [2, 3], [4, 4, 4], [5, 2]], [0, 0, 1, 1]), 2)
     assert w[wide.keys(1)].tolist() == [2, 3] and len(w[wide.keys(2)]) == 1
 
 
-@pytest.mark.parametrize("room", [1, 100, 400])
-def test_what_is_kept_fits_the_room_and_tells_the_classes_apart(room: int) -> None:
+@pytest.mark.parametrize("max_bytes", [1, 100, 400])
+def test_the_kept_ngrams_fit_the_size_limit_and_are_the_most_discriminative_ones(max_bytes: int) -> None:
     rng = np.random.RandomState(2)
-    texts = [[2 + label, *(4 + rng.randint(20, size=6))] for label in (0, 1) * 50]  # words 2 and 3 tell everything
-    w = fitted(encoded(texts, [0, 1] * 50), 2, room=room)
-    if room == 1:
+    texts = [[2 + label, *(4 + rng.randint(20, size=6))] for label in (0, 1) * 50]  # words 2 and 3 determine the class
+    w = fitted(encoded(texts, [0, 1] * 50), 2, max_bytes=max_bytes)
+    if max_bytes == 1:
         assert w == {}
     else:
-        assert w[wide.TABLE][:-1].nbytes + sum(w[wide.keys(n)].nbytes for n in wide.orders(w)) <= room
+        assert w[wide.TABLE][:-1].nbytes + sum(w[wide.keys(n)].nbytes for n in wide.orders(w)) <= max_bytes
         assert {2, 3} <= set(w[wide.keys(1)].tolist())
 
 
-# What it computes
+# Logits
 
 
 @pytest.mark.parametrize("longest", [1, 2, 3])
-def test_its_logits_are_tf_idf_times_weights(longest: int) -> None:
+def test_the_logits_are_tf_idf_times_weights(longest: int) -> None:
     part = random_part()
     w = fitted(part, 3, longest)
     rows = {}
     for n in wide.orders(w):
         rows.update({(n, int(key)): len(rows) + i for i, key in enumerate(w[wide.keys(n)])})
     table = w[wide.TABLE].astype(float) * w[wide.SCALE]
-    found = answers(w, part)
+    found = outputs(w, part)
     for text in range(len(part.lengths)):
         ids = part.padded(np.array([text]))
-        there = [rows[n, int(key)] for n in range(1, longest + 1) for key in wide.hashes(tf.constant(ids), n).numpy()[0]
-                 if (n, int(key)) in rows]
-        values = table[there]
+        occurring = [rows[n, int(key)] for n in range(1, longest + 1)
+                     for key in wide.hashes(tf.constant(ids), n).numpy()[0] if (n, int(key)) in rows]
+        values = table[occurring]
         expected = values[:, :-1].sum(0) / max(1.0, np.sqrt(np.square(values[:, -1]).sum())) + w[wide.BIAS]
         np.testing.assert_allclose(found[text], expected, atol=1e-4)
 
 
-def test_a_text_with_no_known_ngram_gets_the_bias() -> None:
+def test_the_logits_of_a_text_without_known_ngrams_are_the_bias() -> None:
     w = fitted(random_part(), 3)
-    np.testing.assert_array_equal(answers(w, encoded([[1, 1], [900]], [0, 0])), [w[wide.BIAS]] * 2)
+    np.testing.assert_array_equal(outputs(w, encoded([[1, 1], [900]], [0, 0])), [w[wide.BIAS]] * 2)
 
 
-def test_padding_and_neighbours_do_not_change_an_answer() -> None:
+def test_padding_and_the_other_texts_of_a_batch_do_not_change_the_logits() -> None:
     part = random_part()
-    w, together = fitted(part, 3), answers(fitted(part, 3), part)
+    w, together = fitted(part, 3), outputs(fitted(part, 3), part)
     alone = np.concatenate([wide.logits(w, tf.constant(part.padded(np.array([i]))), lambda x: x)
                             for i in range(len(part.lengths))])
     np.testing.assert_allclose(together, alone, atol=1e-5)
@@ -122,10 +127,136 @@ def test_dropping_every_ngram_leaves_the_bias() -> None:
     np.testing.assert_array_equal(found, [w[wide.BIAS]] * 5)
 
 
-# What it learns
+# Agreement with plain implementations
 
 
-def test_pairs_tell_what_single_words_cannot() -> None:
+def plain_hash(ngram: Sequence[int]) -> int:
+    """A polynomial of the ids modulo the prime 2^31 - 1."""
+    value = 0
+    for word in ngram:
+        value = (value * 1000003 + word) % (2 ** 31 - 1)
+    return value
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_the_hash_of_an_ngram_is_that_of_plain_integers(n: int) -> None:
+    rng = np.random.RandomState(6)
+    ids = np.where(rng.rand(20, 12) < 0.1, 1, rng.randint(2, 50000, size=(20, 12)))
+    lengths = rng.randint(1, 13, size=20)
+    ids[np.arange(12) >= lengths[:, None]] = 0
+    hashes = wide.hashes(tf.constant(ids, tf.int32), n).numpy()
+    for text, length, hashed in zip(ids.tolist(), lengths, hashes.tolist()):
+        assert hashed == [plain_hash(text[i:i + n]) if i + n <= length and min(text[i:i + n]) > 1 else 0
+                          for i in range(12)]
+
+
+def exactly(part: Encoded, classes: int, longest: int, max_bytes: int = MAX_BYTES) -> Any:
+    return wide_part.fit_exactly(part, np.ones(classes), longest, max_bytes, 0.1)
+
+
+def texts_of(part: Encoded) -> List[List[int]]:
+    return [part.ids[start:start + length].tolist() for start, length in zip(part.starts, part.lengths)]
+
+
+@pytest.mark.parametrize("longest", [1, 2, 3])
+def test_quantised_logits_differ_from_the_exact_ones_by_less_than_the_bound_of_127_levels(longest: int) -> None:
+    """A weight is wrong by at most half a level, a level is the greatest weight of the class / 127.
+
+    For the n n-grams of a text, whose TF-IDF vector has length L, the sum of the weights is therefore wrong by at most
+    n / 2 levels, and L by at most sqrt(n) / 2 levels of the frequencies.
+    """
+    part, classes = random_part(), 3
+    linear, mark, frequency = exactly(part, classes, longest)
+    row = {int(each): i for i, each in enumerate(mark)}
+    level, frequency_level = np.abs(linear.weights).max(0) / 127, np.abs(frequency).max() / 127
+    logits, largest = outputs(fitted(part, classes, longest), part), 0.0
+    for number, ids in enumerate(texts_of(part)):
+        rows = [row[(n << 32) + plain_hash(ids[i:i + n])] for n in range(1, longest + 1)
+                for i in range(len(ids) - n + 1) if (n << 32) + plain_hash(ids[i:i + n]) in row]
+        total, norm = linear.weights[rows].sum(0), max(1.0, np.sqrt(np.square(frequency[rows]).sum()))
+        least_norm = max(1.0, norm - np.sqrt(len(rows)) / 2 * frequency_level)
+        bound = len(rows) / 2 * level / least_norm + np.abs(total) * (1 / least_norm - 1 / norm)
+        error = np.abs(logits[number] - (total / norm + linear.bias))
+        assert np.all(error <= bound + 1e-5), number
+        largest = max(largest, float((error / np.maximum(bound, 1e-9)).max()))
+    assert largest > 0.1  # the bound is not loose
+
+
+def test_every_level_of_a_class_is_used_up_to_127() -> None:
+    w = fitted(random_part(), 3)
+    assert np.abs(w[wide.TABLE]).max(0).tolist() == [127] * 4 and not w[wide.TABLE][-1].any()
+
+
+def plain_features(part: Encoded) -> Any:
+    """TF-IDF of the n-grams of one and two tokens that occur in two texts, by scikit-learn."""
+    vectorizer = CountVectorizer(analyzer=lambda ids: [tuple(ids[i:i + n]) for n in (1, 2)
+                                                       for i in range(len(ids) - n + 1)], binary=True, min_df=2)
+    counts = vectorizer.fit_transform(texts_of(part))
+    transformer = TfidfTransformer(smooth_idf=False)  # log(texts / frequency) + 1, vectors of length 1
+    return vectorizer, counts, transformer.fit_transform(counts).tocsr()
+
+
+def plain_fit(features: Any, counts: Any, labels: np.ndarray, by_bayes: bool, classes: int) -> Any:
+    """One linear support vector machine per class, as Wang and Manning (2012) describe it with naive Bayes ratios."""
+    weights, bias = np.zeros((features.shape[1], classes)), np.zeros(classes)
+    for number in range(classes):
+        of_class = labels == number
+        p, q = (np.asarray(counts[side].sum(0)).ravel() + 1.0 for side in (of_class, ~of_class))
+        ratio = np.log((p / p.sum()) / (q / q.sum())) if by_bayes else np.ones(len(p))
+        machine = LinearSVC(C=0.3, tol=1e-6, dual=True, random_state=0, max_iter=100000)
+        machine.fit(features.multiply(ratio).tocsr(), of_class)
+        weights[:, number], bias[number] = machine.coef_[0] * ratio, machine.intercept_[0]
+    return weights, bias
+
+
+def test_the_exact_weights_are_support_vectors_over_tf_idf_and_bayes_ratios_by_scikit_learn() -> None:
+    """One of the three kinds, times one factor."""
+    part, classes = random_part(300), 3
+    linear, mark, frequency = exactly(part, classes, 2)
+    vectorizer, counts, features = plain_features(part)
+    place = {int(each): i for i, each in enumerate(mark)}
+    names = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.get)
+    order = [place[(len(ngram) << 32) + plain_hash(ngram)] for ngram in names]
+    assert sorted(order) == list(range(len(mark)))
+    inverse = np.log(len(part.lengths) / np.asarray(counts.sum(0)).ravel()) + 1
+    np.testing.assert_allclose(frequency[order], inverse)
+
+    kinds = [plain_fit(features, counts, part.labels, by_bayes, classes) for by_bayes in (False, True)]
+    kinds.append(tuple(np.mean(both, 0) for both in zip(*kinds)))
+    errors = []
+    for weights, bias in kinds:
+        weights = weights * inverse[:, None]
+        factor = np.vdot(weights, linear.weights[order]) / np.vdot(weights, weights)
+        assert 0.2 < factor < 11
+        errors.append(np.abs(linear.weights[order] / factor - weights).max() / np.abs(weights).max()
+                      + np.abs(linear.bias / factor - bias).max())
+    assert min(errors) < 0.03 < sorted(errors)[1]
+
+
+def test_the_factor_and_the_kind_have_the_lowest_held_out_cross_entropy() -> None:
+    part, classes = random_part(300), 3
+    _, counts, features = plain_features(part)
+    folds = np.array([hashlib.blake2b(np.array(ids, np.int32).tobytes(), digest_size=4).digest()[0] % 5
+                      for ids in texts_of(part)])
+    factors = np.geomspace(0.3, 10, 40)
+    losses = np.zeros((3, 40))
+    for fold in range(5):
+        out = folds == fold
+        kinds = [plain_fit(features[~out], counts[~out], part.labels[~out], by_bayes, classes)
+                 for by_bayes in (False, True)]
+        scores = [features[out] @ weights + bias for weights, bias in kinds]
+        scores.append((scores[0] + scores[1]) / 2)
+        losses += [[references.cross_entropy(each * factor, part.labels[out], 0.1, np.ones(classes)) * out.sum()
+                    for factor in factors] for each in scores]
+    kind, factor = wide_part._select(features, part, np.ones(classes), 0.1)
+    chosen = losses[kind, int(np.argmin(np.abs(factors - factor)))]
+    assert chosen < losses.min() + 0.5  # nats over 300 texts; liblinear's tolerance is 0.01
+
+
+# Learning
+
+
+def test_pairs_learn_negation_which_single_words_cannot() -> None:
     rng = np.random.RandomState(3)
     texts, labels = [], []
     for _ in range(300):  # "good", "not good", "bad", "not bad", among other words
@@ -134,11 +265,11 @@ def test_pairs_tell_what_single_words_cannot() -> None:
         texts.append(other[:2] + [2] * negated + [3 + good] + other[2:] + [2] * (1 - negated))
         labels.append(int(good != negated))
     part = encoded(texts, labels)
-    right = [np.mean(answers(fitted(part, 2, longest), part).argmax(1) == part.labels) for longest in (1, 2)]
+    right = [np.mean(outputs(fitted(part, 2, longest), part).argmax(1) == part.labels) for longest in (1, 2)]
     assert right[0] < 0.75 and right[1] > 0.95
 
 
-def test_the_same_data_give_the_same_weights() -> None:
+def test_equal_data_give_equal_weights() -> None:
     first, second = fitted(random_part(), 3), fitted(random_part(), 3)
     assert first.keys() == second.keys()
     assert all(np.array_equal(first[name], second[name]) for name in first)
@@ -150,26 +281,26 @@ def test_equal_texts_are_held_out_together() -> None:
     assert (folds == folds[0]).all() and (folds[:, 0] == folds[:, 2]).all() and (folds[:, 1] == folds[:, 4]).all()
 
 
-def test_noise_gets_no_confidence() -> None:
+def test_random_labels_give_low_confidence() -> None:
     rng = np.random.RandomState(4)
     part = encoded([(2 + rng.randint(50, size=10)).tolist() for _ in range(400)], rng.randint(2, size=400).tolist())
-    probabilities = tf.nn.softmax(answers(fitted(part, 2), part)).numpy()
+    probabilities = tf.nn.softmax(outputs(fitted(part, 2), part)).numpy()
     sure = fitted(random_part(400, 2), 2)
-    assert probabilities.max(1).mean() < 0.75 < tf.nn.softmax(answers(sure, random_part(400, 2))).numpy().max(1).mean()
+    assert probabilities.max(1).mean() < 0.75 < tf.nn.softmax(outputs(sure, random_part(400, 2))).numpy().max(1).mean()
 
 
-def test_a_class_that_weighs_more_is_answered_more() -> None:
+def test_a_class_with_a_greater_weight_is_predicted_more_often() -> None:
     rng = np.random.RandomState(5)
     part = encoded([(2 + rng.randint(30, size=5)).tolist() for _ in range(300)],
                    (rng.rand(300) < 0.1).astype(int).tolist())
-    rare = [(answers(fitted(part, 2, weights=weights), part).argmax(1) == 1).sum() for weights in ([1, 1], [0.55, 5])]
+    rare = [(outputs(fitted(part, 2, weights=weights), part).argmax(1) == 1).sum() for weights in ([1, 1], [0.55, 5])]
     assert rare[0] < rare[1]
 
 
-def test_many_classes_with_few_texts_and_one_without_any_are_no_matter() -> None:
+def test_151_classes_with_two_texts_each_or_none_are_supported() -> None:
     part = encoded([[2 + label, 3 + label] for label in range(150)] * 2, list(range(150)) * 2)
     w = fitted(part, 151)
-    assert np.mean(answers(w, part).argmax(1) == part.labels) > 0.9
+    assert np.mean(outputs(w, part).argmax(1) == part.labels) > 0.9
     assert w[wide.TABLE].dtype == np.int8 and w[wide.TABLE].shape[1] == 152
 
 
@@ -177,7 +308,7 @@ def test_data_without_repeated_ngrams_have_no_wide_part() -> None:
     assert fitted(encoded([[2], [3], [4]], [0, 1, 0]), 2) == {}
 
 
-# In the job
+# Settings
 
 
 def inputs(folder: Path, text: str, *flags: str) -> Inputs:
@@ -193,11 +324,11 @@ CHINESE = "".join(f"{side}\t今天的{word}在这里\n" for side, word in
 
 
 @pytest.mark.parametrize("text, longest", [(ENGLISH, 2), (CHINESE, 3)], ids=["english", "chinese"])
-def test_characters_make_longer_ngrams_than_words(tmp_path: Path, text: str, longest: int) -> None:
+def test_ngrams_of_characters_are_longer_than_ngrams_of_words(tmp_path: Path, text: str, longest: int) -> None:
     assert max(wide.orders(inputs(tmp_path, text).wide)) == longest
 
 
-def test_settings_say_how_long_ngrams_are_and_whether_there_are_any(tmp_path: Path) -> None:
+def test_settings_choose_the_length_of_ngrams_and_disable_the_wide_part(tmp_path: Path) -> None:
     assert wide.orders(inputs(tmp_path, ENGLISH, "--wide_ngrams", "4").wide) == [1, 2, 3, 4]
     without = inputs(tmp_path, ENGLISH, "--wide", "false")
     assert without.wide == {} and without.ngrams == 0
