@@ -1,7 +1,7 @@
 """RCNN: each word with its left and right context, a tanh layer, the maximum over time (Lai et al., AAAI 2015).
 
-The contexts come from an LSTM in each direction, as in the authors' later work and every current
-implementation; the paper's own recurrence is a plain one.
+The contexts come from a bidirectional LSTM, as in later work of the authors and in current implementations; the paper
+itself uses a simple recurrent network.
 """
 from typing import Any, Mapping
 
@@ -27,11 +27,11 @@ def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
     length = layers.lengths(ids)
     x = tf.gather(w["embedding"], tf.transpose(ids))
     forward, backward = lstm.bidirectional(w, x, length)
-    # The context of a word is what stands before and after it, without the word (equations 1 and 2).
+    # The context of a word does not contain the word itself (equations 1 and 2).
     inside = tf.transpose(layers.mask(length, tf.shape(ids)[1]), [1, 0, 2])
     left = layers.shifted(forward, 1)
     right = layers.shifted(backward * inside, -1)
-    # One product each, not one of all three side by side: they run beside each other.
+    # Three products instead of one product of the concatenation, because they run in parallel.
     kernels = tf.split(w["hidden/kernel"], [forward.shape[2], x.shape[2], backward.shape[2]])
     products = [tf.tensordot(part, kernel, 1) for part, kernel in zip((left, x, right), kernels)]
     hidden = tf.tanh(tf.add_n(products) + w["hidden/bias"])

@@ -21,6 +21,6 @@ def logits(w: Weights, ids: Any, dropout: Dropout) -> Any:
     length = layers.lengths(ids)
     x = tf.gather(w["embedding"], tf.transpose(ids))
     inside = tf.transpose(layers.mask(length, tf.shape(ids)[1]), [1, 0, 2])
-    # An LSTM's outputs lie above -1: there, padding never wins.
+    # The outputs of an LSTM are greater than -1, so padding is never the maximum.
     pooled = [tf.reduce_max(outputs * inside - (1.0 - inside), 0) for outputs in lstm.bidirectional(w, x, length)]
     return layers.linear(w, "output", dropout(tf.concat(pooled, 1)))

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 import models
 from models import layers
-from textjob.settings import Settings, from_flags
+from textjob.flags import from_flags
+from textjob.settings import Settings
 from textjob.training.classifier import Classifier
 from textjob.training.optimizer import Optimizer
 from textjob.training.step import Step

@@ -1,22 +1,21 @@
-"""Raw text to token ids, inside the graph: the only tokenizer there is.
+"""Raw text to token ids, inside the graph: the only tokenizer of the template.
 
-The same lines make the ids that a model trains on and the ids that its exported graph feeds it,
-so what is trained and what is served cannot differ.
+The same lines make the ids for training and the ids in the exported graph, so training and serving cannot differ.
 
-The ops used exist since TensorFlow 1.15 and none of them consults an engine's own Unicode data,
-which differs from engine to engine (``\\p{L}`` of RE2 on thousands of code points, ``lower`` on dozens).
-Instead the graph carries a table with two facts about each code point: what it is folded to
-(lower case, full width to plain, ...), and its kind:
+All ops exist since TensorFlow 1.15, and none of them reads the Unicode data of an engine, which differs from engine to
+engine (``\\p{L}`` of RE2 on thousands of code points, ``lower`` on dozens). Instead the graph contains a table with two
+values for each code point: the code point to which it is folded (lower case, full width to half width, ...), and its
+kind:
 
 ==========  ======================================================================================
-``BLANK``   white space, controls, most punctuation, marks that only dress an emoji, U+FFFD
+``BLANK``   white space, controls, most punctuation, modifiers of emoji, U+FFFD
 ``WORD``    part of a word or number
-``SINGLE``  a token by itself: CJK characters, kana, Thai, emoji, ``! ? $``
-``JOINER``  the apostrophe: part of a word between two of its letters, else a blank
+``SINGLE``  a token of one character: CJK characters, kana, Thai, emoji, ``! ? $``
+``JOINER``  the apostrophe: part of a word between two letters, otherwise a blank
 ==========  ======================================================================================
 
-The table is drawn from ``unicodedata.ucd_3_2_0``, the one Unicode database that every CPython carries
-unchanged, and from the literal ranges below for what came after it: any Python makes the same table.
+The table is made from ``unicodedata.ucd_3_2_0``, which is identical in every CPython, and from the literal ranges below
+for later characters. Therefore every Python makes the same table.
 """
 import functools
 import itertools
@@ -27,16 +26,16 @@ import numpy as np
 import tensorflow as tf
 
 PADDING, UNKNOWN = 0, 1
-"""Ids that no word of the vocabulary has; its first word is 2."""
+"""Reserved ids; the first word of the vocabulary has the id 2."""
 
 BYTES_PER_TOKEN = 64
-"""A text is cut at ``max_length`` times this many bytes, before anything that costs time."""
+"""A text is cut at ``max_length`` times this many bytes before it is decoded, which limits the time per text."""
 
 _CODE_POINTS = 0x110000
 _BLOCK = 256
 BLANK, WORD, SINGLE, JOINER = range(4)
 
-# Scripts written without blanks between words: a character is a token.
+# Scripts without blanks between words: each character is a token.
 _SINGLE = [
     (0x0E01, 0x0EFF),    # Thai, Lao
     (0x1000, 0x109F),    # Myanmar
@@ -50,20 +49,20 @@ _SINGLE = [
     (0x16FE0, 0x18DFF), (0x1AFF0, 0x1B2FF),  # Tangut, Khitan, kana supplements, Nushu
     (0x20000, 0x3FFFD),  # Han: extension B and every later one
 ]
-# Symbols that carry meaning in short texts. Whole blocks, so that next year's emoji are tokens too.
+# Symbols that matter for the class of a short text. Whole blocks, so that future emoji are tokens too.
 _SYMBOLS = [
     (0x21, 0x21), (0x3F, 0x3F),  # ! ?
     (0x24, 0x24), (0xA2, 0xA5), (0x20A0, 0x20CF),  # currencies
     (0x2190, 0x21FF), (0x2300, 0x23FF), (0x2460, 0x27BF), (0x2900, 0x297F), (0x2B00, 0x2BFF),
     (0x1F000, 0x1FAFF),
 ]
-# What only modifies its neighbour (skin tone, variation, tags), and what holds no text at all.
+# Modifiers of the previous character (skin tone, variation, tags), and code points that are not text.
 _BLANK = [
     (0x20D0, 0x20FF), (0xFE00, 0xFE0F), (0x1F3FB, 0x1F3FF), (0xE0000, 0x10FFFF),
     (0xD800, 0xF8FF), (0xFFF0, 0xFFFF),
-    (0x2E00, 0x2E7F), (0xFE10, 0xFE1F),  # punctuation younger than the database
-    (0x061C, 0x061C), (0x2064, 0x2069),  # marks of direction, not seen, younger than it too
-    # Noncharacters, which older engines take for invalid UTF-8.
+    (0x2E00, 0x2E7F), (0xFE10, 0xFE1F),  # punctuation that the database lacks
+    (0x061C, 0x061C), (0x2064, 0x2069),  # invisible marks of direction that the database lacks
+    # Noncharacters, which older engines treat as invalid UTF-8.
     (0xFDD0, 0xFDEF), *((plane + 0xFFFE, plane + 0xFFFF) for plane in range(0, 0x110000, 0x10000)),
 ]
 _APOSTROPHES = (0x27, 0x2019, 0xFF07)
@@ -71,10 +70,10 @@ _FOLD = {"\u0130": "i", "\u03c2": "\u03c3"}  # dotted capital I, final sigma
 
 
 def code_points() -> Tuple[np.ndarray, np.ndarray]:
-    """The kind of every code point, and what it is folded to: two int32 ``[0x110000]``, the same on every Python."""
+    """The kind and the fold of every code point: two arrays int32 ``[0x110000]``, the same on every Python."""
     kind = np.full(_CODE_POINTS, WORD, np.int32)
     folded = np.arange(_CODE_POINTS, dtype=np.int32)
-    # The frozen database has nothing to say about the rest: unassigned then, letters if ever.
+    # The database has no other assigned code points; the others are treated as letters.
     for code in itertools.chain(range(0x20000), range(0x2F800, 0x2FA20)):
         kind[code], folded[code] = _known(chr(code))
     for first, last in _SINGLE:
@@ -90,7 +89,7 @@ def code_points() -> Tuple[np.ndarray, np.ndarray]:
 
 
 def _known(char: str) -> Tuple[int, int]:
-    """Kind and fold of a character by the frozen database."""
+    """The kind and the fold of a character, by the database."""
     ucd = unicodedata.ucd_3_2_0
     code, category = ord(char), ucd.category(char)
     if category[0] not in "LNM" and category != "Cn":
@@ -100,7 +99,7 @@ def _known(char: str) -> Tuple[int, int]:
         plain = ucd.normalize("NFKC", char)
         if len(plain) != 1 or ucd.category(plain)[0] not in "LNM":
             plain = char
-    # Only letters that this database knows: their lower case never changes again.
+    # Only for letters of this database, because their lower case is stable.
     lower = plain.lower() if ucd.category(plain) in ("Lu", "Lt") else plain
     lower = _FOLD.get(plain, lower)
     return WORD, ord(lower if len(lower) == 1 else plain)
@@ -112,9 +111,9 @@ def _own_table() -> Tuple[np.ndarray, np.ndarray]:
 
 
 def two_stage_table(kind: np.ndarray, folded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """For each 256 code points the number of their block, and the distinct blocks one after the other.
+    """The number of the block of every 256 code points, and the concatenated distinct blocks.
 
-    An entry is ``4 * (folded - code point) + kind``: most blocks are alike then, and 4.4 MB become 0.2.
+    An entry is ``4 * (folded - code point) + kind``. Most blocks are equal then, which reduces 4.4 MB to 0.2 MB.
     """
     entries = (folded - np.arange(_CODE_POINTS)) * 4 + kind
     blocks, index = np.unique(entries.reshape(-1, _BLOCK), axis=0, return_inverse=True)
@@ -125,15 +124,15 @@ def tokens(texts: Any, max_length: int, code_table: Optional[Tuple[np.ndarray, n
     """Split texts into tokens.
 
     Args:
-        texts: string ``[batch]``, any bytes at all. NUL and invalid UTF-8 count as blanks.
-        max_length: how many tokens the caller wants at most; used to cut overlong texts early.
-        code_table: kinds and folds of code points other than this module's own, from :func:`two_stage_table`.
+        texts: string ``[batch]``, any bytes. NUL and invalid UTF-8 count as blanks.
+        max_length: the number of tokens that the caller keeps; used to cut long texts early.
+        code_table: kinds and folds from :func:`two_stage_table`, instead of those of :func:`code_points`.
 
     Returns:
-        the tokens, string ``[n]``; and where each text's tokens begin and end in them, int64 ``[batch + 1]``.
+        the tokens of all texts, string ``[n]``; and the bounds of each text in them, int64 ``[batch + 1]``.
     """
     texts = tf.strings.substr(texts, 0, max_length * BYTES_PER_TOKEN)
-    # A blank at the end of every text: no two texts touch in the flat arrays below.
+    # A blank at the end of every text separates the texts in the flat arrays below.
     decoded = tf.raw_ops.UnicodeDecode(
         input=tf.strings.join([texts, " "]), input_encoding="UTF-8", errors="replace", replacement_char=32)
     codes = decoded.char_values
@@ -156,20 +155,20 @@ def tokens(texts: Any, max_length: int, code_table: Optional[Tuple[np.ndarray, n
 
 
 def _before(flags: Any) -> Any:
-    """Each character's flag replaced by that of the character before it."""
+    """The flag of the previous character, for each character."""
     return tf.concat([tf.zeros_like(flags[:1]), flags[:-1]], 0)
 
 
 def _after(flags: Any) -> Any:
-    """Each character's flag replaced by that of the character after it."""
+    """The flag of the next character, for each character."""
     return tf.concat([flags[1:], tf.zeros_like(flags[:1])], 0)
 
 
 def ids(texts: Any, vocabulary: Any, max_length: int) -> Any:
     """The ids of each text's first ``max_length`` tokens: int32 ``[batch, longest]``, padded with 0.
 
-    ``longest`` is at least 1, so that even a batch of empty texts has a column.
-    ``vocabulary`` is a table made by :func:`table`.
+    ``longest`` is at least 1, so that a batch of empty texts has a column too.
+    ``vocabulary`` is a :func:`table`.
     """
     words, splits = tokens(texts, max_length)
     known = tf.cast(vocabulary.lookup(words), tf.int32) + (UNKNOWN + 1)  # -1 becomes UNKNOWN
@@ -178,14 +177,14 @@ def ids(texts: Any, vocabulary: Any, max_length: int) -> Any:
 
 def rows(values: Any, splits: Any, most: int, padding: int, length: int = 0, left: bool = False,
          least: int = 1) -> Any:
-    """Each text's values in a row: int32 ``[batch, columns]`` from a flat ``[n]`` and where the texts begin in it.
+    """The values of each text as a row, int32 ``[batch, columns]``, from flat values ``[n]`` and the bounds of texts.
 
     Args:
-        most: how many values of a text are kept: its first, or with ``left`` its last.
-        length: the number of columns; 0 for that of the longest text, at least ``least``.
-        left: the padding stands before the values, not behind them.
+        most: the number of values of a text that are kept: the first ones, or with ``left`` the last ones.
+        length: the number of columns; 0 means the length of the longest text, but at least ``least``.
+        left: pad before the values instead of after them.
     """
-    flat = tf.concat([values, [padding]], 0)  # one more: where there is no value, there is padding
+    flat = tf.concat([values, [padding]], 0)  # the last element fills the places without a value
     lengths = tf.minimum(splits[1:] - splits[:-1], most)
     columns = tf.constant(length, tf.int64) if length else tf.reduce_max(tf.concat([lengths, [least]], 0))
     column = tf.range(columns)[None, :] - (columns - lengths[:, None] if left else 0)
@@ -196,9 +195,7 @@ def rows(values: Any, splits: Any, most: int, padding: int, length: int = 0, lef
 
 
 def table(vocabulary_file: str) -> Any:
-    """The table of a vocabulary file, a word a line: the number of a word's line, or -1."""
+    """The lookup table of a vocabulary file with one word per line: from a word to the number of its line, or -1."""
     line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
     initializer = tf.lookup.TextFileInitializer(vocabulary_file, tf.string, line, tf.int64, number)
     return tf.lookup.StaticHashTable(initializer, default_value=-1)
-
-
