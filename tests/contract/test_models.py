@@ -1,9 +1,4 @@
 """What every model of the table promises, whatever is inside it."""
-import os
-import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -15,7 +10,6 @@ from hypothesis import strategies as st
 
 from models import MODELS
 
-ROOT = Path(__file__).resolve().parents[2]
 v1 = tf.compat.v1
 Ask = Callable[..., np.ndarray]
 WORDS = ["soup", "match", "team", "the", "a", "of", "比赛", "好吃", "stadium", "unknownword", "!", "👍"]
@@ -97,51 +91,3 @@ def test_padding_is_invisible(opened: Any, texts: List[str]) -> None:
 def test_short_empty_and_endless_texts_have_probabilities(opened: Any, text: str) -> None:
     row = opened[1]([text])
     assert row.shape == (1, 3) and abs(row.sum() - 1) < 1e-5 and np.all(row >= 0)
-
-
-FOURTH = '''
-"""The mean of the embeddings (Iyyer et al. 2015)."""
-import tensorflow as tf
-
-from models import layers
-
-
-def weights(rng, vocabulary, classes, settings):
-    w = layers.embedding(rng, vocabulary, settings["embedding"])
-    w.update(layers.dense(rng, "output", settings["embedding"], classes))
-    return w
-
-
-def logits(w, ids, dropout):
-    length = layers.lengths(ids)
-    inside = layers.mask(length, tf.shape(ids)[1])
-    mean = tf.reduce_sum(tf.gather(w["embedding"], ids) * inside, 1) / tf.cast(length, tf.float32)[:, None]
-    return layers.linear(w, "output", dropout(mean))
-'''
-
-
-def test_a_fourth_model_is_a_file_a_line_and_a_yaml(small_data: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "project"
-    for name in ("train.py", "infer.py", "customize_service.py"):
-        copy.mkdir(exist_ok=True)
-        shutil.copy(str(ROOT / name), str(copy))
-    for name in ("models", "textjob", "config", "shims"):
-        shutil.copytree(str(ROOT / name), str(copy / name), ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "models" / "mean.py").write_text(FOURTH, encoding="utf-8")
-    table = copy / "models" / "__init__.py"
-    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
-    lines.insert(lines.index('    "cnn",\n') + 1, '    "mean",\n')
-    table.write_text("".join(lines), encoding="utf-8")
-    (copy / "config" / "mean.yaml").write_text("embedding: 32  # values a word\n", encoding="utf-8")
-
-    command = [sys.executable, "train.py", "--data_url", str(small_data), "--train_url", str(tmp_path / "out"),
-               "--models", "mean", "--mean_embedding", "16", "--epochs", "8", "--learning_rate", "0.02",
-               "--min_count", "1"]
-    done = subprocess.run(command, cwd=str(copy), capture_output=True, text=True, env=dict(os.environ), timeout=300)
-    assert done.returncode == 0, done.stderr
-    asked = subprocess.run([sys.executable, "infer.py", "predict", "--model", str(tmp_path / "out" / "mean"),
-                            "soup and bread for dinner"], cwd=str(copy), capture_output=True, text=True, timeout=300)
-    assert '"predicted_label": "food"' in asked.stdout, asked.stdout + asked.stderr
-    variables = str(tmp_path / "out" / "mean" / "model" / "variables" / "variables")
-    assert any(name.endswith("wide/table") for name, _ in tf.train.list_variables(variables))
-    assert re.search(r"^time: [\d.]+ s: start [\d.]+, data .*wide part .*training .*package ", done.stdout, re.M)
