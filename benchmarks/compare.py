@@ -1,52 +1,57 @@
-"""The packages of a run side by side: what each is worth, what it costs, what it answers.
+"""Compare the packages of a run: figures, training time, size, response time, and predictions for given texts.
 
-    python benchmarks/compare.py out/ "a question" "another"
+    python benchmarks/compare.py out/ "a text" "another text"
 
-Answer time is that of a request with one text of the golden ones, through the package's own service, as the median
-of 50; it holds for this machine and process alone.
+The response time is the median of 50 requests with one text through the package's own service, on this machine in one
+process.
 """
 import logging
-import os
 import statistics
 import sys
 import time
 from pathlib import Path
 from typing import List
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from textjob import process
 from textjob.packaging import golden, package
+from textjob.results import ModelCard
 from textjob.serving.client import Rehearsal
 from textjob.tables import markdown_table
 
 ROUNDS = 50
 
 
-def main(root: Path, questions: List[str]) -> None:
-    """Print the table and the answers."""
-    logging.disable(logging.WARNING)  # the loader's and the service's own words: the table is the point
-    rows, answers = [], []
-    for folder in sorted(path for path in root.glob("*/model") if package.card_of(path)):
-        card, rehearsal = package.card_of(folder), Rehearsal(folder)
-        figures = card["test"] or card["dev"]
-        rows.append([folder.parent.name, "{:.4f}".format(figures["accuracy"]), "{:.4f}".format(figures["macro_f1"]),
-                     "{:.1f}".format(card["training"]["seconds"]), f"{package.size(folder) / 1e6:.1f}",
-                     f"{_answer_time(rehearsal) * 1000:.1f}"])
-        for question, answer in zip(questions, rehearsal.classify(questions, top_k=1)):
-            answers.append([question, folder.parent.name, answer["predicted_label"], "{:.3f}".format(answer["score"])])
-    answers.sort(key=lambda row: questions.index(row[0]))
-    print(markdown_table(["model", "test accuracy", "test macro-F1", "training s", "package MB", "answer ms"], rows))
+def main(root: Path, texts: List[str]) -> None:
+    """Print both tables."""
+    logging.disable(logging.WARNING)  # the service logs its start
+    process.without_keras()
+    process.import_tensorflow()
+    models, predictions = [], []
+    for folder in sorted(root.glob("*/model")):
+        content = package.card_of(folder)
+        if not content:
+            continue
+        card, rehearsal = ModelCard.from_json(content), Rehearsal(folder)
+        name, figures = folder.parent.name, card.figures
+        models.append([name, f"{figures.accuracy:.4f}", f"{figures.macro_f1:.4f}", f"{card.training.seconds:.1f}",
+                       f"{package.size(folder) / 1e6:.1f}", f"{_response_time(rehearsal) * 1000:.1f}"])
+        for text, answer in zip(texts, rehearsal.classify(texts, top_k=1)):
+            predictions.append([text, name, answer["predicted_label"], f"{answer['score']:.3f}"])
+    predictions.sort(key=lambda row: texts.index(row[0]))
+    header = ["model", "test accuracy", "test macro-F1", "training s", "package MB", "response ms"]
+    print(markdown_table(header, models))
     print()
-    print(markdown_table(["question", "model", "answer", "score"], answers))
+    print(markdown_table(["text", "model", "prediction", "score"], predictions))
 
 
-def _answer_time(rehearsal: Rehearsal) -> float:
+def _response_time(rehearsal: Rehearsal) -> float:
     seconds = []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
+        start = time.perf_counter()
         rehearsal.request({"text": golden.TEXTS[2]})
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
 
 

@@ -1,4 +1,4 @@
-"""Made-up labelled texts in three classes that a linear model tells apart, for the dry run and the tests."""
+"""Synthetic labelled texts in three classes that are linearly separable, for the dry run and the tests."""
 import random
 from pathlib import Path
 
@@ -11,13 +11,13 @@ COMMON = "the a of in today very it is was and this that one more 的 是 在".s
 
 
 def write_rows(path: Path, rows: int, seed: int) -> Path:
-    """A TSV with a label and a text a line."""
+    """Write a TSV file with one label and one text per line; returns its path."""
     rng = random.Random(seed)
     lines = []
     for i in range(rows):
         label = sorted(TOPICS)[i % len(TOPICS)]
         words = rng.choices(TOPICS[label].split(), k=rng.randint(1, 4)) + rng.choices(COMMON, k=rng.randint(0, 12))
         rng.shuffle(words)
-        lines.append("{}\t{} {}\n".format(label, " ".join(words), i))
+        lines.append(f"{label}\t{' '.join(words)} {i}\n")
     path.write_text("".join(lines), encoding="utf-8")
     return path
