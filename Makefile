@@ -6,6 +6,7 @@
 # make matrix    compare the verdicts of infer.py check with the real engines (20 minutes, after make engines)
 # make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, a prediction
 # make soak      kill training 50 times (CI: 10) and compare each result with that of an undisturbed run
+# make generate  write config/default.yaml and the table of the settings from textjob/settings.py
 # make clean     remove what these targets made
 #
 # A test that trains or exports has the marker `trains` (tests/conftest.py); `make quick` runs tests/unit without it.
@@ -26,7 +27,7 @@ PARALLEL := -n $(WORKERS) --dist worksteal
 # TensorFlow's start-up messages are not wanted in any target.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help demo quick test lint unit faults engines matrix dryrun soak clean
+.PHONY: help demo quick test lint unit faults engines matrix dryrun soak generate clean
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
@@ -82,6 +83,9 @@ dryrun: $(VENV)/dev
 
 soak: $(VENV)/dev
 	KILLS=50 $(RUN) -m pytest -q --timeout=0 tests/fault/test_resume.py
+
+generate: $(VENV)/job
+	$(RUN) tools/generate.py
 
 clean:
 	rm -rf $(VENV) $(ENGINES) $(DEMO) .pytest_cache .mypy_cache .ruff_cache
