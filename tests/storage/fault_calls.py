@@ -1,4 +1,4 @@
-"""A store with one object in it, and a call of each kind for it."""
+"""An object, and one call of ``mox.file`` per kind of request."""
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -15,5 +15,6 @@ CALLS: Dict[str, Callable[[Any, Path], Any]] = {
 }
 
 
-def method_of(call: str) -> Dict[str, str]:
+def matching(call: str) -> Dict[str, str]:
+    """The arguments of ``server.fail`` and ``server.received`` that match the requests of a call."""
     return {"method": "GET", "where": "prefix="} if call == "LIST" else {"method": call, "where": "folder/x"}

@@ -1,4 +1,4 @@
-"""How the failing server speaks S3: path-style objects, listings of the first version, uploads in parts, copies."""
+"""The S3 protocol of the fault server: path-style objects, listings of the first version, multipart uploads, copies."""
 import hashlib
 import re
 import socket
@@ -18,36 +18,36 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms for the first's receipt
+    disable_nagle_algorithm = True  # header and body are two writes; the second would wait 40 ms for an ACK
     server: Any
-    epoch, counted = -1, False
+    generation, counted = -1, False
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
     def _handle(self) -> None:
-        self.epoch, self.counted = self.server.epoch, True
+        self.generation, self.counted = self.server.generation, True
         with self.server.lock:
-            self.server.under_way += 1
-            self.server.most_at_once = max(self.server.most_at_once, self.server.under_way)
+            self.server.in_progress += 1
+            self.server.max_in_progress = max(self.server.max_in_progress, self.server.in_progress)
         try:
-            self._reply()
+            self._dispatch()
         finally:
-            self._no_longer_under_way()
+            self._finish()
 
-    def _no_longer_under_way(self) -> None:
+    def _finish(self) -> None:
         with self.server.lock:
-            if self.counted and self.epoch == self.server.epoch:
-                self.server.under_way -= 1
+            if self.counted and self.generation == self.server.generation:
+                self.server.in_progress -= 1
             self.counted = False
 
     def send_response(self, code: int, message: Optional[str] = None) -> None:
-        """Begin the answer. A client that has read it may ask anew before this thread runs again: so a request counts
-        as under way until its answer begins, not until this thread is done with it."""
-        self._no_longer_under_way()
+        """Begin the response. From here on the request is not in progress: a client that has read the response may send
+        its next request before this thread runs again."""
+        self._finish()
         super().send_response(code, message)
 
-    def _reply(self) -> None:
+    def _dispatch(self) -> None:
         parts = urlsplit(self.path)
         bucket, virtual, _ = self.headers.get("Host", "").partition(".store.test")
         path = "/" + bucket + parts.path if virtual else parts.path
@@ -56,8 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.seen = self.server.request(time.monotonic(), self.command, self.path, headers)
         self.server.requests.append(self.seen)
-        if self.server.fault(self.command, self.path, "deaf"):
-            time.sleep(3)  # and the body is not read
+        if self.server.fault(self.command, self.path, "unread_body"):
+            time.sleep(3)
             self._reset()
             return
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -66,8 +66,8 @@ class Handler(BaseHTTPRequestHandler):
             self._reset()
             return
         if self.server.fault(self.command, self.path, "stall"):
-            time.sleep(2)  # longer than the client's patience in these tests
-            if self.epoch != self.server.epoch:
+            time.sleep(2)  # longer than MOX_FILE_TIMEOUT in these tests
+            if self.generation != self.server.generation:
                 self.close_connection = True
                 return
         fault = self.server.fault(self.command, self.path, "status")
@@ -96,13 +96,13 @@ class Handler(BaseHTTPRequestHandler):
                     self._refuse(404, "NoSuchUpload")
                     return
                 self.server.uploads[self.query["uploadId"]][1][int(self.query["partNumber"])] = self._damaged_body()
-            self._answer(200, b"", {"ETag": f'"{hashlib.md5(self.body).hexdigest()}"'})
+            self._respond(200, b"", {"ETag": f'"{hashlib.md5(self.body).hexdigest()}"'})
             return
         source = self.headers.get("x-amz-copy-source")
         if source:
             stored = self.server.objects[unquote(source).lstrip("/")]
             self.server.objects[self.key] = self.server.stored(stored.body, hashlib.md5(stored.body).hexdigest())
-            self._answer(200, f"<CopyObjectResult><ETag>{stored.etag}</ETag></CopyObjectResult>".encode())
+            self._respond(200, f"<CopyObjectResult><ETag>{stored.etag}</ETag></CopyObjectResult>".encode())
             return
         body = self._damaged_body()
         etag, headers = hashlib.md5(body).hexdigest(), {}
@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.server.etag_of_puts == "hidden":
             etag, headers = etag[::-1], {"x-amz-server-side-encryption": "aws:kms"}
         self.server.objects[self.key] = self.server.stored(body, etag, headers=headers)
-        self._answer(200, b"", {"ETag": f'"{etag}"'})
+        self._respond(200, b"", {"ETag": f'"{etag}"'})
 
     def _damaged_body(self) -> bytes:
         if self.server.fault("PUT", self.path, "store_short"):
@@ -133,18 +133,18 @@ class Handler(BaseHTTPRequestHandler):
         if stored is None:
             self._refuse(404, "NoSuchKey")
         else:
-            self._answer(200, b"", {**self._about(stored), "Content-Length": str(len(stored.body))})
+            self._respond(200, b"", {**self._headers_of(stored), "Content-Length": str(len(stored.body))})
 
     def _object(self, stored: Any) -> None:
-        body, told = stored.body, len(stored.body)
-        if self.server.fault("GET", self.path, "flip"):
+        body, length = stored.body, len(stored.body)
+        if self.server.fault("GET", self.path, "flip_bit"):
             body = _flipped(body)
-        if self.server.fault("GET", self.path, "short"):
+        if self.server.fault("GET", self.path, "short_body"):
             body = body[:len(body) // 2]
-            told = len(body)
-        cut = self.server.fault("GET", self.path, "cut", "stall_body")
+            length = len(body)
+        cut = self.server.fault("GET", self.path, "cut_body", "stall_body")
         self.send_response(200)
-        for name, value in {**self._about(stored), "Content-Length": str(told)}.items():
+        for name, value in {**self._headers_of(stored), "Content-Length": str(length)}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[:len(body) // 2] if cut else body)
@@ -155,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(2)
             self.close_connection = True
 
-    def _about(self, stored: Any) -> Dict[str, str]:
+    def _headers_of(self, stored: Any) -> Dict[str, str]:
         return {"ETag": f'"{stored.etag}"', "Last-Modified": formatdate(stored.since, usegmt=True),
                 **stored.headers}
 
@@ -164,28 +164,28 @@ class Handler(BaseHTTPRequestHandler):
             self.server.uploads.pop(self.query["uploadId"], None)
         else:
             self.server.objects.pop(self.key, None)
-        self._answer(204, b"")
+        self._respond(204, b"")
 
     def _post(self) -> None:
         if "uploads" in self.query:
             upload = hashlib.md5(f"{self.key}{time.time()}".encode()).hexdigest()
             self.server.uploads[upload] = (self.key, {})
-            self._answer(200, f"<InitiateMultipartUploadResult><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
-                         .encode())
+            result = f"<UploadId>{upload}</UploadId>"
+            self._respond(200, f"<InitiateMultipartUploadResult>{result}</InitiateMultipartUploadResult>".encode())
             return
         _, parts = self.server.uploads.pop(self.query["uploadId"])
         ordered = [parts[number] for number in sorted(parts)]
         digest = hashlib.md5(b"".join(hashlib.md5(part).digest() for part in ordered)).hexdigest()
         self.server.objects[self.key] = self.server.stored(b"".join(ordered), f"{digest}-{len(ordered)}")
-        self._answer(200, b"<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")
+        self._respond(200, b"<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")
 
     def _list(self) -> None:
         prefix, delimiter = self.query.get("prefix", ""), self.query.get("delimiter", "")
         if "uploads" in self.query:
-            rows = "".join("<Upload><Key>{}</Key><UploadId>{}</UploadId></Upload>".format(
-                escape(key.partition("/")[2]), upload) for upload, (key, _) in self.server.uploads.items()
-                if key.startswith(self.key + "/" + prefix))
-            self._answer(200, f"<ListMultipartUploadsResult>{rows}</ListMultipartUploadsResult>".encode())
+            rows = "".join(
+                f"<Upload><Key>{escape(key.partition('/')[2])}</Key><UploadId>{upload}</UploadId></Upload>"
+                for upload, (key, _) in self.server.uploads.items() if key.startswith(f"{self.key}/{prefix}"))
+            self._respond(200, f"<ListMultipartUploadsResult>{rows}</ListMultipartUploadsResult>".encode())
             return
         rows, seen, limit = [], set(), int(self.query.get("max-keys") or 1000)
         last, truncated = "", False
@@ -206,22 +206,22 @@ class Handler(BaseHTTPRequestHandler):
                 seen.add(folder)
                 rows.append(f"<CommonPrefixes><Prefix>{quote(folder)}</Prefix></CommonPrefixes>")
             else:
-                rows.append(f"<Contents><Key>{quote(key)}</Key><Size>{len(stored.body)}</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-                            "</Contents>")
+                rows.append(f"<Contents><Key>{quote(key)}</Key><Size>{len(stored.body)}</Size>"
+                            "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>")
         more = f"<NextMarker>{quote(last)}</NextMarker>" if truncated and delimiter else ""
-        self._answer(200, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{}</IsTruncated>{}{}"
-                     "</ListBucketResult>".format(str(truncated).lower(), more, "".join(rows)).encode())
+        state = f"<EncodingType>url</EncodingType><IsTruncated>{str(truncated).lower()}</IsTruncated>"
+        self._respond(200, f"<ListBucketResult>{state}{more}{''.join(rows)}</ListBucketResult>".encode())
 
     def _refuse(self, status: int, code: str = "", retry_after: Optional[int] = None) -> None:
         code = code or MESSAGES.get(status, "Error")
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         message = re.sub("(?<=[a-z])(?=[A-Z])", " ", code)
         error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-        self._answer(status, error.encode(), headers)
+        self._respond(status, error.encode(), headers)
 
-    def _answer(self, status: int, body: bytes, headers: Optional[Dict[str, str]] = None) -> None:
+    def _respond(self, status: int, body: bytes, headers: Optional[Dict[str, str]] = None) -> None:
         self.seen.status = status
-        if self.server.fault(self.command, self.path, "lost"):
+        if self.server.fault(self.command, self.path, "lost_response"):
             self._reset()
             return
         self.send_response(status)

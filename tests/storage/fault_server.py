@@ -1,9 +1,9 @@
-"""An object store that speaks enough S3 to be used, and fails, lies or lags as a test tells it to.
+"""An object store with the necessary part of the S3 protocol, in which tests inject faults.
 
-    python tests/storage/fault_server.py PORT SECONDS    an honest one that waits before each answer
+    python tests/storage/fault_server.py PORT SECONDS    without faults; waits before each response
 
-``server.fail("status", method="PUT", status=503, times=2)`` and the like; a fault that has happened ``times`` times is
-over. ``server.requests`` is what was asked, in order, with the moment of each.
+``server.fail("status", method="PUT", status=503, times=2)`` injects a fault into the next ``times``
+matching requests. ``server.requests`` are all requests in order, each with its time.
 """
 import hashlib
 import sys
@@ -20,12 +20,13 @@ FOREVER = 10**9
 
 @dataclass
 class Fault:
-    """What goes wrong, for requests of ``method`` whose target contains ``where``.
+    """A fault for requests of ``method`` whose target contains ``where``.
 
-    status: this answer, nothing done. reset: the connection, nothing done; lost: the same when all is done. deaf: the
-    request's body is not read. cut: half the body of a GET, then nothing; stall_body: the same with the connection left
-    open. stall: no answer for a while. short: half the body, its length given as such. flip: one bit of a GET's body.
-    store_flip, store_short: a PUT is stored wrong.
+    status: an error response; nothing is done.         unread_body: the body of the request is not read.
+    reset: the connection is reset; nothing is done.    lost_response: the request is done, then the connection reset.
+    stall: the response comes late.                     short_body: half the object, with a matching Content-Length.
+    cut_body: half the object, then the end.            flip_bit: the response to a GET has one wrong bit.
+    stall_body: half the object, then a pause.          store_flip, store_short: the body of a PUT is stored damaged.
     """
 
     kind: str
@@ -39,7 +40,7 @@ class Fault:
 
 @dataclass
 class Request:
-    """One line of the log."""
+    """A received request and the status of its response."""
 
     when: float
     method: str
@@ -50,7 +51,7 @@ class Request:
 
 @dataclass
 class Stored:
-    """An object; ``etag`` may lie."""
+    """An object; ``etag`` need not match ``body``."""
 
     body: bytes
     etag: str
@@ -59,7 +60,7 @@ class Stored:
 
 
 class FaultServer(ThreadingHTTPServer):
-    """Start with ``start()``; ``endpoint`` is for S3_ENDPOINT. Every bucket exists but ``missing-bucket``."""
+    """Started by ``start()``; ``endpoint`` is the value for S3_ENDPOINT. All buckets exist but ``missing-bucket``."""
 
     daemon_threads = True
     stored, request = Stored, Request
@@ -71,31 +72,31 @@ class FaultServer(ThreadingHTTPServer):
         self.delay = delay
         self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
         self.lock = threading.RLock()
-        self.epoch = 0
+        self.generation = 0
         self.reset()
 
     def start(self) -> None:
-        """Serve in a thread of its own."""
+        """Serve in a background thread."""
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def reset(self) -> None:
-        """Empty, honest, prompt. Requests that still sleep have lost their meaning: they belong to the epoch before."""
-        self.epoch += 1
+        """Remove all objects and faults. Requests that still wait belong to the previous generation."""
+        self.generation += 1
         self.objects: Dict[str, Stored] = {}
         self.uploads: Dict[str, Tuple[str, Dict[int, bytes]]] = {}
         self.faults: List[Fault] = []
         self.requests: List[Request] = []
-        self.framing = "accept"  # or refuse, or store: what becomes of aws-chunked bodies and checksum headers
+        self.framing = "accept"  # or "refuse" or "store": the treatment of aws-chunked bodies and checksum headers
         self.listing_lag = 0.0
-        self.under_way = self.most_at_once = 0
-        self.etag_of_puts = "md5"  # or opaque, or hidden (an MD5-like ETag under a key service's keys)
+        self.in_progress = self.max_in_progress = 0
+        self.etag_of_puts = "md5"  # or "opaque", or "hidden" (an ETag as of an object encrypted by a key service)
 
     def fail(self, kind: str, **how: Any) -> None:
-        """One more fault to come."""
+        """Add a fault."""
         self.faults.append(Fault(kind, **how))
 
     def fault(self, method: str, target: str, *kinds: str) -> Optional[Fault]:
-        """The fault that now happens to this request, if any."""
+        """The fault for this request, if any; counts it."""
         with self.lock:
             for fault in self.faults:
                 if fault.kind in kinds and fault.method == method and fault.where in target and fault.times > 0:
@@ -104,15 +105,15 @@ class FaultServer(ThreadingHTTPServer):
         return None
 
     def put(self, path: str, body: bytes, etag: str = "") -> None:
-        """Store an object behind the client's back; ``path`` is bucket/key."""
+        """Store an object directly; ``path`` is bucket/key."""
         self.objects[path] = Stored(body, etag or hashlib.md5(body).hexdigest())
 
-    def asked(self, method: str, where: str = "") -> List[Request]:
-        """The requests of a kind."""
+    def received(self, method: str, where: str = "") -> List[Request]:
+        """The requests of a method whose target contains ``where``."""
         return [request for request in self.requests if request.method == method and where in request.target]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what the tests are about."""
+        """Print nothing: many tests make clients disconnect."""
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_calls import CALLS, DATA, URL, method_of
+from fault_calls import CALLS, DATA, URL, matching
 from fault_server import FOREVER, FaultServer
 
 
@@ -32,7 +32,7 @@ def test_s4_uploads_are_plain_and_read_back_equal(file: Any, server: FaultServer
         monkeypatch.setenv("MOX_FILE_LARGE_FILE_PART_SIZE", "4000")
     file.write("obs://bucket/up", DATA, binary=True)
     assert server.objects["bucket/up"].body == DATA and file.read("obs://bucket/up", binary=True) == DATA
-    for request in server.asked("PUT"):
+    for request in server.received("PUT"):
         assert "aws-chunked" not in request.headers.get("content-encoding", "")
         assert not [name for name in request.headers if "checksum" in name or name == "x-amz-trailer"]
         assert not request.headers["x-amz-content-sha256"].startswith("STREAMING")
@@ -65,7 +65,7 @@ def test_s5_a_part_that_fails_is_sent_again_alone(file: Any, server: FaultServer
     file.write(URL, DATA, binary=True)
     assert server.objects["bucket/folder/x"].body == DATA and server.uploads == {}
     # A refused part is sent again alone; the flipped bit shows only in the whole, which begins anew.
-    assert [len(server.asked("PUT", f"partNumber={number}")) for number in (1, 2, 3)] == [2, 4, 2]
+    assert [len(server.received("PUT", f"partNumber={number}")) for number in (1, 2, 3)] == [2, 4, 2]
 
 
 @pytest.mark.usefixtures("in_parts")
@@ -89,7 +89,7 @@ def test_s5_what_a_killed_process_left_is_cleared_away_by_the_next_run(file: Any
     server.fail("stall", method="PUT", where="partNumber=3", times=FOREVER)
     process = subprocess.Popen(command)
     deadline = time.monotonic() + 15
-    while not server.asked("PUT", "partNumber=3") and time.monotonic() < deadline:
+    while not server.received("PUT", "partNumber=3") and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(10)
@@ -108,7 +108,7 @@ def test_s6_what_was_just_written_counts_though_no_listing_shows_it(file: Any, s
     for number in range(20):
         (tmp_path / str(number)).write_text(str(number))
     file.copy_parallel(str(tmp_path), "obs://bucket/many")
-    assert server.asked("GET", "prefix=") == [], "an upload is proven by asking for the object"
+    assert server.received("GET", "prefix=") == [], "an upload is proven by asking for the object"
     assert file.exists("obs://bucket/many/7") and file.read("obs://bucket/many/7") == "7"
     assert file.stat("obs://bucket/many/7").length == 1 and file.get_size("obs://bucket/many/7") == 1
     file.make_dirs("obs://bucket/made")
@@ -141,10 +141,10 @@ def test_s7_a_denial_is_asked_for_once_and_said_in_one_sentence(file: Any, serve
                                                                 call: str, status: int, code: str) -> None:
     from moxing._shim.errors import StorageDenied
 
-    server.fail("status", status=status, code=code, times=FOREVER, **method_of(call))
+    server.fail("status", status=status, code=code, times=FOREVER, **matching(call))
     with pytest.raises(StorageDenied) as caught:
         CALLS[call](file, tmp_path)
-    assert len(server.asked(**method_of(call))) == 1
+    assert len(server.received(**matching(call))) == 1
     assert isinstance(caught.value, PermissionError) and caught.value.resp.errorCode == code
     message = str(caught.value)
     assert code in message and "obs://bucket" in message and "keys" in message and "\n" not in message
@@ -163,7 +163,7 @@ def test_s7_a_request_that_the_store_cannot_do_is_not_repeated(file: Any, server
     server.fail("status", method="PUT", status=501, times=FOREVER)
     with pytest.raises(file.MoxFileRespException, match="refuses"):
         file.write(URL, "x")
-    assert len(server.asked("PUT")) == 1
+    assert len(server.received("PUT")) == 1
 
 
 def test_s7_without_keys_nothing_is_asked_and_the_variables_are_named(file: Any, server: FaultServer,
@@ -181,7 +181,7 @@ def test_s7_a_denial_ends_a_copy_of_many_files_at_once(file: Any, server: FaultS
     server.fail("status", method="PUT", status=403, times=FOREVER)
     with pytest.raises(PermissionError):
         file.copy_parallel(str(tmp_path), "obs://bucket/many", threads=8)
-    assert len(server.asked("PUT")) <= 24
+    assert len(server.received("PUT")) <= 24
 
 
 def test_a_full_disk_is_no_trouble_of_the_stores_and_not_tried_again(file: Any, server: FaultServer) -> None:
@@ -194,4 +194,4 @@ def test_a_full_disk_is_no_trouble_of_the_stores_and_not_tried_again(file: Any, 
 
     with pytest.raises(OSError, match="No space"):
         read_into(locate(URL), Full())
-    assert len(server.asked("GET", "folder/x")) == 1
+    assert len(server.received("GET", "folder/x")) == 1

@@ -9,7 +9,8 @@ SHIMS = Path(__file__).resolve().parents[2] / "shims"
 def test_the_modules_import_each_other_in_the_order_of_the_contract() -> None:
     # In a process of its own, because the tool configures logging for the whole process.
     script = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-    result = subprocess.run([sys.executable, "-c", script, "--no-cache"], cwd=str(SHIMS), capture_output=True, text=True)
+    command = [sys.executable, "-c", script, "--no-cache"]
+    result = subprocess.run(command, cwd=str(SHIMS), capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
     assert "2 kept, 0 broken" in result.stdout
 

@@ -43,7 +43,7 @@ sys.path.insert(0, sys.argv[1])
 import moxing as mox
 with open(sys.argv[2], "rb") as stream:
     data = stream.read()
-for name in ("cut", "flip", "refused", "fine"):
+for name in ("cut_body", "flip_bit", "refused", "fine"):
     mox.file.copy("obs://bucket/" + name, sys.argv[2] + ".back")
     with open(sys.argv[2] + ".back", "rb") as stream:
         assert stream.read() == data, name
@@ -81,11 +81,11 @@ def test_a_store_that_fails_and_lies_is_survived_by_the_last_client_for_37(
     (tmp_path / "x").write_bytes(data)
     monkeypatch.setenv("MOX_FILE_PARTIAL_MAXIMUM_SIZE", "4000")
     monkeypatch.setenv("MOX_FILE_LARGE_FILE_PART_SIZE", "4000")
-    for name in ("cut", "flip", "refused", "fine"):
+    for name in ("cut_body", "flip_bit", "refused", "fine"):
         server.put("bucket/" + name, data)
     server.framing = "refuse"
-    server.fail("cut", where="/cut", times=2)
-    server.fail("flip", where="/flip")
+    server.fail("cut_body", where="/cut", times=2)
+    server.fail("flip_bit", where="/flip")
     server.fail("status", where="/refused", code="SlowDown", times=2)
     server.fail("status", method="PUT", where="partNumber=2", times=2)
     server.fail("status", method="PUT", where="/denied", status=403)

@@ -40,7 +40,7 @@ with open(folder + "/sub/b", "w") as stream:
 """, str(tmp_path))
     assert {path: stored.body for path, stored in server.objects.items()} == {
         "bucket/out/a": b"second, longer", "bucket/out/same": b"same", "bucket/out/sub/b": b"last moment"}
-    assert len(server.asked("PUT", "out/same")) == 1, "what has not changed is not sent again"
+    assert len(server.received("PUT", "out/same")) == 1, "what has not changed is not sent again"
 
 
 def test_a_synchronisation_that_fails_is_tried_again_and_ends_no_job(server: FaultServer, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_an_exception_in_with_leaves_the_object_as_it_was(mox: Any, server: Faul
     with pytest.raises(RuntimeError), mox.file.File("obs://bucket/x", "w") as stream:
         stream.write("half of")
         raise RuntimeError
-    assert server.objects["bucket/x"].body == b"old" and server.asked("PUT") == []
+    assert server.objects["bucket/x"].body == b"old" and server.received("PUT") == []
 
 
 def test_a_file_that_is_never_closed_says_so(mox: Any, server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,7 +105,7 @@ def test_a_file_that_is_never_closed_says_so(mox: Any, server: FaultServer, capl
     stream.write("text")
     spool = stream._spool
     del stream
-    assert "never closed" in caplog.text and not os.path.exists(spool) and server.asked("PUT") == []
+    assert "never closed" in caplog.text and not os.path.exists(spool) and server.received("PUT") == []
 
 
 def test_no_temporary_file_is_left(mox: Any, server: FaultServer, tmp_path: Path,
@@ -129,14 +129,14 @@ def test_a_killed_downloads_remains_are_never_copied_on(mox: Any, server: FaultS
     assert list(server.objects) == ["bucket/out/whole"]
 
 
-def test_no_more_requests_are_under_way_than_there_are_threads(mox: Any, server: FaultServer, tmp_path: Path,
+def test_no_more_requests_are_in_progress_than_there_are_threads(mox: Any, server: FaultServer, tmp_path: Path,
                                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "delay", 0.02)  # long enough that the threads wait for answers together
     monkeypatch.setenv("MOX_FILE_TIMEOUT", "30")  # an attempt given up would still be under way beside its repetition
     for number in range(60):
         (tmp_path / str(number)).write_text(str(number))
     mox.file.copy_parallel(str(tmp_path), "obs://bucket/out", threads=5)
-    assert 2 <= server.most_at_once <= 5 and len(server.objects) == 60
+    assert 2 <= server.max_in_progress <= 5 and len(server.objects) == 60
 
 
 def test_progress_is_said_now_and_then_and_no_more(caplog: pytest.LogCaptureFixture,

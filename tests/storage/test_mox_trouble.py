@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from fault_calls import ATTEMPTS, CALLS, DATA, URL, method_of
+from fault_calls import ATTEMPTS, CALLS, DATA, URL, matching
 from fault_server import FOREVER, FaultServer
 
 
@@ -29,19 +29,19 @@ def leftovers(folder: Path) -> List[str]:
                                               (409, "OperationAborted")])
 def test_s1_a_burst_of_refusals_is_waited_out(file: Any, server: FaultServer, tmp_path: Path, call: str, status: int,
                                               code: str) -> None:
-    server.fail("status", status=status, code=code, times=2, **method_of(call))
+    server.fail("status", status=status, code=code, times=2, **matching(call))
     CALLS[call](file, tmp_path)
-    refused = [request for request in server.asked(**method_of(call)) if request.status == status]
+    refused = [request for request in server.received(**matching(call)) if request.status == status]
     assert len(refused) == 2
 
 
 @pytest.mark.parametrize("call", sorted(CALLS))
 def test_s1_a_store_that_stays_in_trouble_is_asked_a_bounded_number_of_times(file: Any, server: FaultServer,
                                                                              tmp_path: Path, call: str) -> None:
-    server.fail("status", status=503, code="SlowDown", times=FOREVER, **method_of(call))
+    server.fail("status", status=503, code="SlowDown", times=FOREVER, **matching(call))
     with pytest.raises(file.MoxFileRespException) as caught:
         CALLS[call](file, tmp_path)
-    assert len(server.asked(**method_of(call))) == ATTEMPTS
+    assert len(server.received(**matching(call))) == ATTEMPTS
     assert caught.value.resp.status == 503 and "503" in str(caught.value) and "4 attempts" in str(caught.value)
     assert not (tmp_path / "x").exists() and leftovers(tmp_path) == []
 
@@ -52,7 +52,7 @@ def test_s1_the_waits_grow_and_are_spread(file: Any, server: FaultServer, monkey
     monkeypatch.setenv("MOX_FILE_RETRY_WAIT", "0.2")
     server.fail("status", status=503, times=3, method="HEAD")
     file.stat(URL)
-    moments = [request.when for request in server.asked("HEAD")]
+    moments = [request.when for request in server.received("HEAD")]
     waits = [later - earlier for earlier, later in zip(moments, moments[1:])]
     for wait, nominal in zip(waits, (0.2, 0.4, 0.8)):
         assert nominal / 2 <= wait < nominal + 2  # the upper end belongs to the machine; the draws below are exact
@@ -71,17 +71,17 @@ def test_s1_a_store_that_says_when_to_come_back_is_believed(file: Any, server: F
 
 # S2: connections that break
 
-@pytest.mark.parametrize("kind", ["reset", "cut", "stall", "stall_body"])
+@pytest.mark.parametrize("kind", ["reset", "cut_body", "stall", "stall_body"])
 def test_s2_a_download_that_breaks_off_begins_anew_and_ends_whole(file: Any, server: FaultServer, tmp_path: Path,
                                                                   kind: str) -> None:
     server.fail(kind, method="GET", where="folder/x", times=2)
     file.copy(URL, str(tmp_path / "x"))
     assert (tmp_path / "x").read_bytes() == DATA and leftovers(tmp_path) == []
-    assert len(server.asked("GET", "folder/x")) == 3
+    assert len(server.received("GET", "folder/x")) == 3
     assert not any("range" in request.headers for request in server.requests)
 
 
-@pytest.mark.parametrize("kind", ["reset", "cut", "stall_body"])
+@pytest.mark.parametrize("kind", ["reset", "cut_body", "stall_body"])
 def test_s2_a_download_that_never_ends_leaves_what_was_there(file: Any, server: FaultServer, tmp_path: Path, kind: str,
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOX_FILE_RETRY", "2")
@@ -97,7 +97,7 @@ def test_s2_a_download_that_never_ends_leaves_what_was_there(file: Any, server: 
 def test_s2_an_upload_that_breaks_off_begins_anew(file: Any, server: FaultServer, kind: str) -> None:
     server.fail(kind, method="PUT", times=2)
     file.write(URL, b"new", binary=True)
-    assert server.objects["bucket/folder/x"].body == b"new" and len(server.asked("PUT")) == 3
+    assert server.objects["bucket/folder/x"].body == b"new" and len(server.received("PUT")) == 3
 
 
 def test_s2_a_store_that_stops_reading_an_upload_is_not_waited_for_for_ever(
@@ -105,9 +105,9 @@ def test_s2_a_store_that_stops_reading_an_upload_is_not_waited_for_for_ever(
     """The client itself has no time-out for this: the test would hang."""
     monkeypatch.setenv("MOX_FILE_TIMEOUT", "0.5")
     data = DATA * 2000  # 20 MB: more than the kernel takes unread
-    server.fail("deaf", method="PUT")
+    server.fail("unread_body", method="PUT")
     file.write(URL, data, binary=True)
-    assert server.objects["bucket/folder/x"].body == data and len(server.asked("PUT")) == 2
+    assert server.objects["bucket/folder/x"].body == data and len(server.received("PUT")) == 2
 
 
 @pytest.mark.parametrize(("method", "where"), [
@@ -118,7 +118,7 @@ def test_s2_an_answer_that_is_lost_makes_no_difference(file: Any, server: FaultS
     if where.startswith(("upload", "part")):
         monkeypatch.setenv("MOX_FILE_PARTIAL_MAXIMUM_SIZE", "4000")
         monkeypatch.setenv("MOX_FILE_LARGE_FILE_PART_SIZE", "4000")
-    server.fail("lost", method=method, where=where)
+    server.fail("lost_response", method=method, where=where)
     file.write("obs://bucket/up", DATA, binary=True)
     assert server.objects["bucket/up"].body == DATA and server.uploads == {}
     assert file.list_directory("obs://bucket", skip_dir=True) == ["up"]
@@ -149,11 +149,11 @@ def test_s2_where_nobody_listens_the_error_comes_soon_and_says_where(mox: Any, m
 
 # S3: lies
 
-@pytest.mark.parametrize("kind", ["short", "flip"])
+@pytest.mark.parametrize("kind", ["short_body", "flip_bit"])
 def test_s3_a_download_that_lies_once_is_done_again(file: Any, server: FaultServer, tmp_path: Path, kind: str) -> None:
     server.fail(kind, where="folder/x")
     file.copy(URL, str(tmp_path / "x"))
-    assert (tmp_path / "x").read_bytes() == DATA and len(server.asked("GET", "folder/x")) == 2
+    assert (tmp_path / "x").read_bytes() == DATA and len(server.received("GET", "folder/x")) == 2
     server.fail(kind, where="folder/x")
     assert file.read(URL, binary=True) == DATA
     server.fail(kind, where="folder/x")
@@ -161,7 +161,7 @@ def test_s3_a_download_that_lies_once_is_done_again(file: Any, server: FaultServ
         assert stream.read() == DATA
 
 
-@pytest.mark.parametrize("kind", ["short", "flip"])
+@pytest.mark.parametrize("kind", ["short_body", "flip_bit"])
 def test_s3_a_download_that_always_lies_is_an_error_and_no_file(file: Any, server: FaultServer, tmp_path: Path,
                                                                 kind: str) -> None:
     server.fail(kind, where="folder/x", times=FOREVER)
@@ -169,7 +169,7 @@ def test_s3_a_download_that_always_lies_is_an_error_and_no_file(file: Any, serve
                  lambda: file.copy_parallel("obs://bucket/folder", str(tmp_path))):
         with pytest.raises(file.MoxFileReadException, match="not the object's"):
             call()
-    assert list(tmp_path.iterdir()) == [] and len(server.asked("GET", "folder/x")) == 4 * ATTEMPTS
+    assert list(tmp_path.iterdir()) == [] and len(server.received("GET", "folder/x")) == 4 * ATTEMPTS
 
 
 @pytest.mark.parametrize("kind", ["store_short", "store_flip"])
@@ -177,7 +177,7 @@ def test_s3_an_upload_that_is_stored_wrong_is_done_again_and_then_an_error(file:
                                                                            kind: str) -> None:
     server.fail(kind, method="PUT")
     file.write("obs://bucket/up", DATA, binary=True)
-    assert server.objects["bucket/up"].body == DATA and len(server.asked("PUT", "/up")) == 2
+    assert server.objects["bucket/up"].body == DATA and len(server.received("PUT", "/up")) == 2
     server.fail(kind, method="PUT", times=FOREVER)
     with pytest.raises(file.MoxFileReadException, match="stored"):
         file.write("obs://bucket/up", DATA, binary=True)
@@ -188,14 +188,14 @@ def test_s3_where_the_etag_tells_nothing_the_bytes_are_read_back(file: Any, serv
                                                                  etags: str) -> None:
     server.etag_of_puts = etags
     file.write("obs://bucket/up", DATA, binary=True)
-    assert len(server.asked("GET", "/up")) == 1
+    assert len(server.received("GET", "/up")) == 1
     server.fail("store_flip", method="PUT")
     file.write("obs://bucket/up", DATA, binary=True)
     assert server.objects["bucket/up"].body == DATA
     server.requests.clear()
     file.copy("obs://bucket/up", str(tmp_path / "x"))
-    assert len(server.asked("GET", "/up")) == 2, "read twice, for nothing else can tell"
-    server.fail("flip", where="/up")
+    assert len(server.received("GET", "/up")) == 2, "read twice, for nothing else can tell"
+    server.fail("flip_bit", where="/up")
     file.copy("obs://bucket/up", str(tmp_path / "x"))
     assert (tmp_path / "x").read_bytes() == DATA
 
@@ -211,15 +211,15 @@ def test_s3_an_object_in_parts_is_proven_by_its_etag_where_the_part_size_is_a_us
         server.put("bucket/folder/x", DATA, etag(part))
         server.requests.clear()
         file.copy(URL, str(tmp_path / "x"))
-        assert len(server.asked("GET", "folder/x")) == reads
-        server.fail("flip", where="folder/x")
+        assert len(server.received("GET", "folder/x")) == reads
+        server.fail("flip_bit", where="folder/x")
         file.copy(URL, str(tmp_path / "x"))
         assert (tmp_path / "x").read_bytes() == DATA
 
 
 def test_s3_a_copy_inside_the_store_is_believed_only_with_the_same_etag(file: Any, server: FaultServer) -> None:
     file.copy(URL, "obs://bucket/copy")
-    assert server.objects["bucket/copy"].body == DATA and server.asked("GET", "folder/x") == []
+    assert server.objects["bucket/copy"].body == DATA and server.received("GET", "folder/x") == []
     server.put("bucket/folder/x", DATA, "0123456789abcdef0123456789abcdef-2")
     file.copy(URL, "obs://bucket/copy")
-    assert server.objects["bucket/copy"].body == DATA and len(server.asked("GET", "folder/x")) == 2
+    assert server.objects["bucket/copy"].body == DATA and len(server.received("GET", "folder/x")) == 2
