@@ -1,4 +1,4 @@
-"""The stand-in on the path, a real S3 server, a failing one, and an environment that no test inherits from another."""
+"""Fixtures: the stand-in on the path, an S3 server, a fault server, and a clean environment for each test."""
 import logging
 import os
 import socket
@@ -23,7 +23,7 @@ VARIABLES = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SECURITY_TOKEN", "MOX_", "S3
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keys that open nothing, no endpoint, short waits."""
+    """Dummy keys, no endpoint, short waits."""
     from moxing._shim import settings
 
     for name in list(os.environ):
@@ -53,7 +53,7 @@ def mox() -> Any:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The endpoint of a real implementation of the protocol, with a bucket named ``bucket``."""
+    """The endpoint of an S3 server (moto) with a bucket named ``bucket``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -61,13 +61,12 @@ def s3_server() -> Iterator[str]:
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     endpoint = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
-        while True:
+        while True:  # until the time-out of the test
             try:
-                urllib.request.urlopen(urllib.request.Request(endpoint + "/bucket", method="PUT"), timeout=5).close()
+                urllib.request.urlopen(urllib.request.Request(endpoint + "/bucket", method="PUT")).close()
                 break
             except (urllib.error.URLError, OSError):
-                assert server.poll() is None and time.monotonic() < deadline, "the S3 server did not start"
+                assert server.poll() is None, "the S3 server did not start"
                 time.sleep(0.1)
         yield endpoint
     finally:
@@ -77,14 +76,14 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A URL below which nothing is; the environment points at the real server."""
+    """A URL of the S3 server with no object below it; S3_ENDPOINT is set to the server."""
     monkeypatch.setenv("S3_ENDPOINT", s3_server)
     return f"obs://bucket/{time.monotonic_ns()}"
 
 
 @pytest.fixture(scope="session")
 def one_fault_server() -> Iterator[FaultServer]:
-    """The failing server's process-wide instance."""
+    """The fault server of the session."""
     server = FaultServer()
     server.start()
     yield server
@@ -94,8 +93,13 @@ def one_fault_server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def server(one_fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> FaultServer:
-    """The failing server, empty and honest as yet; the environment points at it."""
+    """The fault server without objects and faults; S3_ENDPOINT is set to it."""
     one_fault_server.reset()
     monkeypatch.setenv("S3_ENDPOINT", one_fault_server.endpoint)
-    monkeypatch.setenv("MOX_FILE_TIMEOUT", "1")
     return one_fault_server
+
+
+@pytest.fixture
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time-out shorter than the pauses of the fault server; only for tests that expect it to expire."""
+    monkeypatch.setenv("MOX_FILE_TIMEOUT", "1")

@@ -1,4 +1,4 @@
-"""The promises, kept on the local disk, in memory and on a real S3 server, under both schemes."""
+"""The promises on the local disk, in memory and on an S3 server, for both URL schemes."""
 import os
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ class TestLocal(Promises):
     def root(self, tmp_path: Path) -> str:
         return str(tmp_path / "root")
 
-
-    def test_links_are_followed_and_never_deleted_through(self, file: Any, root: str, tmp_path: Path) -> None:
+    def test_links_are_followed_but_files_behind_them_are_not_deleted(
+            self, file: Any, root: str, tmp_path: Path) -> None:
         for folder in ("theirs", "root/mine"):
             (tmp_path / folder).mkdir(parents=True)
             (tmp_path / folder / "x").write_text(folder)
@@ -27,7 +27,7 @@ class TestLocal(Promises):
         assert file.read("memory://moved/link/x") == "theirs" and not (tmp_path / "root").exists()
         assert (tmp_path / "theirs" / "x").read_text() == "theirs"
 
-    def test_what_is_neither_file_nor_folder_is_not_waited_for(self, file: Any, root: str, tmp_path: Path) -> None:
+    def test_pipes_are_skipped(self, file: Any, root: str, tmp_path: Path) -> None:
         (tmp_path / "root").mkdir()
         os.mkfifo(str(tmp_path / "root" / "pipe"))
         (tmp_path / "root" / "x").write_text("text")
@@ -46,20 +46,20 @@ class TestS3(Promises):
     def root(self, s3: str) -> str:
         return s3
 
-    def test_obs_and_s3_are_the_same_place(self, file: Any, root: str) -> None:
+    def test_obs_and_s3_urls_name_the_same_object(self, file: Any, root: str) -> None:
         file.write(root + "/x", "text")
         assert file.read(root.replace("obs://", "s3://") + "/x") == "text"
         assert file.glob(root.replace("obs://", "s3://") + "/*") == [root.replace("obs://", "s3://") + "/x"]
 
-    def test_slashes_too_many_are_one(self, file: Any, root: str) -> None:
+    def test_repeated_slashes_count_as_one(self, file: Any, root: str) -> None:
         file.write(root + "//out//x", "text")
         assert file.list_directory(root, recursive=True) == ["out", "out/x"]
 
-    def test_a_directory_without_a_marker_is_one(self, file: Any, root: str) -> None:
+    def test_a_key_prefix_without_a_marker_object_is_a_directory(self, file: Any, root: str) -> None:
         file.write(root + "/a/b/x", "text")
         assert file.is_directory(root + "/a/b") and file.exists(root + "/a") and file.list_directory(root) == ["a"]
 
-    def test_a_bucket_is_a_directory_even_where_nothing_is_in_it(self, file: Any, root: str) -> None:
+    def test_an_empty_bucket_is_a_directory_and_a_missing_one_is_not(self, file: Any, root: str) -> None:
         assert file.exists("obs://bucket") and file.is_directory("obs://bucket/")
         assert not file.exists("obs://no-such-bucket") and not file.exists("obs://no-such-bucket/x")
         with pytest.raises(FileNotFoundError, match="bucket"):
@@ -67,15 +67,15 @@ class TestS3(Promises):
         with pytest.raises(ValueError, match="no bucket"):
             file.exists("obs://")
 
-    def test_a_listing_of_many_pages_is_whole(self, file: Any, root: str) -> None:
+    def test_a_listing_of_many_pages_is_complete(self, file: Any, root: str) -> None:
         for number in range(23):
             file.write(f"{root}/{number:02d}/x", "")
         file.set_auth(list_max_keys=5)
         assert len(file.list_directory(root)) == 23
         assert len(file.list_directory(root, recursive=True)) == 46
 
-    def test_a_large_file_goes_up_in_parts_and_comes_down_whole(self, file: Any, root: str, tmp_path: Path,
-                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_large_file_is_uploaded_in_parts_and_downloaded_unchanged(
+            self, file: Any, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MOX_FILE_PARTIAL_MAXIMUM_SIZE", "6000000")
         monkeypatch.setattr(file.file_io, "_LARGE_FILE_PART_SIZE", 5 << 20)
         data = bytes(range(256)) * 50000  # 12.8 MB: three parts
@@ -86,18 +86,18 @@ class TestS3(Promises):
         file.copy(root + "/copy", str(tmp_path / "back"))
         assert (tmp_path / "back").read_bytes() == data
 
-    def test_a_file_and_a_folder_of_one_name_are_refused_before_anything_is_written(self, file: Any, root: str,
-                                                                                     tmp_path: Path) -> None:
+    def test_a_file_and_a_folder_of_the_same_name_are_refused_before_any_write(
+            self, file: Any, root: str, tmp_path: Path) -> None:
         file.write(root + "/a", "file")
         file.write(root + "/a/b", "in a folder")
         with pytest.raises(file.MoxFileNameDuplicateException):
             file.copy_parallel(root, str(tmp_path / "here"))
         assert list((tmp_path / "here").iterdir()) == []
-        file.copy_parallel(root, root + "-2")  # between stores there is no clash
+        file.copy_parallel(root, root + "-2")  # an object store allows both
         assert file.read(root + "-2/a") == "file" and file.read(root + "-2/a/b") == "in a folder"
 
     @pytest.mark.parametrize("key", ["../x", "a/../../x", "a//x", "./x"])
-    def test_no_name_leads_out_of_the_target(self, file: Any, root: str, tmp_path: Path, key: str) -> None:
+    def test_names_outside_the_target_are_refused(self, file: Any, root: str, tmp_path: Path, key: str) -> None:
         from moxing._shim.locations import locate
 
         place = locate(root)

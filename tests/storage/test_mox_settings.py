@@ -1,4 +1,4 @@
-"""Where the store is and who asks: the platform's variables, set_auth, and the two styles of addresses."""
+"""Endpoint, keys, region and addressing style: the platform's variables and set_auth."""
 import datetime
 import ipaddress
 import socket
@@ -33,12 +33,12 @@ def now(monkeypatch: pytest.MonkeyPatch, variables: Dict[str, str]) -> Any:
     ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_S3": "http://b"}, "http://b"),
     ({"AWS_ENDPOINT_URL": "http://a", "S3_ENDPOINT": "http://c"}, "http://c"),
 ])
-def test_the_endpoint_is_what_the_platform_calls_it(monkeypatch: pytest.MonkeyPatch, variables: Dict[str, str],
-                                                    endpoint: str) -> None:
+def test_the_endpoint_comes_from_the_platforms_variables(
+        monkeypatch: pytest.MonkeyPatch, variables: Dict[str, str], endpoint: str) -> None:
     assert now(monkeypatch, variables).endpoint == endpoint
 
 
-def test_set_auth_goes_before_the_environment(mox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_set_auth_has_precedence_over_the_environment(mox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     mox.file.set_auth(ak="a", sk="b", server="store.example.com", port=8080, is_secure=False, ssl_verify=False,
                       path_style=True, client_timeout=5, token="t")
     found = now(monkeypatch, {"S3_ENDPOINT": OBS, "ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "y"})
@@ -46,16 +46,16 @@ def test_set_auth_goes_before_the_environment(mox: Any, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("prefix", ["", "S3_", "AWS_"])
-def test_keys_are_taken_in_pairs_under_each_of_the_names(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+def test_each_pair_of_key_variables_is_read(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     token = "AWS_SESSION_TOKEN" if prefix == "AWS_" else prefix + "SECURITY_TOKEN"
     found = now(monkeypatch, {"S3_ENDPOINT": OBS, prefix + "ACCESS_KEY_ID": "k", prefix + "SECRET_ACCESS_KEY": "s",
                               token: "t"})
     assert (found.key, found.secret, found.token) == ("k", "s", "t")
 
 
-def test_half_a_pair_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_pair_of_keys_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     found = now(monkeypatch, {"S3_ENDPOINT": OBS, "ACCESS_KEY_ID": "old", "S3_ACCESS_KEY_ID": "k",
-                              "S3_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "another pair's"})
+                              "S3_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "of-another-pair"})
     assert (found.key, found.secret, found.token) == ("k", "s", None)
 
 
@@ -67,8 +67,8 @@ def test_half_a_pair_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     ({"S3_ENDPOINT": "localhost:9000"}, True),
     ({"S3_ENDPOINT": "http://localhost:9000", "S3_PATH_STYLE": "0"}, False),
 ])
-def test_the_bucket_is_in_the_host_or_in_the_path(mox: Any, monkeypatch: pytest.MonkeyPatch, variables: Dict[str, str],
-                                                  path_style: bool) -> None:
+def test_the_bucket_is_in_the_host_or_in_the_path(
+        mox: Any, monkeypatch: pytest.MonkeyPatch, variables: Dict[str, str], path_style: bool) -> None:
     from moxing._shim import s3_client
 
     found = now(monkeypatch, {**variables, "ACCESS_KEY_ID": "k", "SECRET_ACCESS_KEY": "s"})
@@ -77,17 +77,17 @@ def test_the_bucket_is_in_the_host_or_in_the_path(mox: Any, monkeypatch: pytest.
     assert ("/bucket/key?" in signed) is path_style and ("//bucket." in signed) is not path_style
 
 
-def test_the_region_is_named_or_read_from_obs_own_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_comes_from_the_variable_or_from_obs_host_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert now(monkeypatch, {"S3_ENDPOINT": OBS}).region == "cn-north-4"
     assert now(monkeypatch, {"S3_ENDPOINT": OBS, "S3_REGION": "eu-de"}).region == "eu-de"
 
 
-def test_without_an_endpoint_the_error_says_which_variable_to_set(mox: Any) -> None:
+def test_a_missing_endpoint_is_an_error_that_names_the_variable(mox: Any) -> None:
     with pytest.raises(ValueError, match="S3_ENDPOINT"):
         mox.file.exists("obs://bucket/x")
 
 
-def test_certificates_are_checked_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_are_checked_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert now(monkeypatch, {"S3_ENDPOINT": OBS}).verify is True
     assert now(monkeypatch, {"S3_ENDPOINT": OBS, "S3_VERIFY_SSL": "0"}).verify is False
 
@@ -102,9 +102,9 @@ def test_settings_may_change_between_two_calls(mox: Any, server: Any, monkeypatc
     assert mox.file.read("obs://bucket/x") == "here"
 
 
-def test_a_store_is_reached_by_the_buckets_own_host_name(mox: Any, server: FaultServer,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    """As OBS wants it. The name server's part is played here: the name of the bucket's host means this machine."""
+def test_virtual_hosted_requests_use_the_host_name_of_the_bucket(
+        mox: Any, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As OBS requires. The test resolves the host name of the bucket to this machine."""
     resolve = socket.getaddrinfo
 
     def here(host: Any, *arguments: Any, **options: Any) -> Any:
@@ -118,7 +118,7 @@ def test_a_store_is_reached_by_the_buckets_own_host_name(mox: Any, server: Fault
     assert {request.target.partition("?")[0] for request in server.requests} == {"/folder/x", "/"}
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_at_once_unless_told_otherwise(
+def test_an_untrusted_certificate_is_refused_without_retries_unless_the_check_is_disabled(
         mox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = FaultServer()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""``mox.file.shift('os', 'mox')``, each time in a process of its own, for it changes Python itself."""
+"""``mox.file.shift('os', 'mox')``, in a process of its own, because it replaces functions of Python."""
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +14,11 @@ root, local = sys.argv[2], sys.argv[3]
 import builtins, glob, os, shutil
 import moxing as mox
 
-theirs = builtins.open
+original = builtins.open
 mox.file.shift('os', 'mox')
 once = builtins.open
 mox.file.shift('os', 'mox')
-assert builtins.open is once is not theirs, "idempotent"
+assert builtins.open is once is not original, "idempotent"
 
 for where in (root, local):
     os.makedirs(where + "/a/b", exist_ok=True)
@@ -51,13 +51,13 @@ for where in (root, local):
         except FileNotFoundError:
             pass
         else:
-            raise AssertionError("no error")
+            raise AssertionError("FileNotFoundError is expected")
 
 shutil.copyfile(root + "/a/x.txt", local + "/from-store.txt")
 os.rename(local + "/from-store.txt", root + "/back.txt")
 assert open(root + "/back.txt").read() == "text" and not os.path.exists(local + "/from-store.txt")
 
-# What is no address, and keywords that only Python's own have.
+# Arguments that are not URLs, and keywords that only Python's functions have.
 reader, writer = os.pipe()
 os.close(writer)
 with open(reader) as stream:
@@ -66,13 +66,13 @@ assert os.listdir() and os.stat(".", follow_symlinks=False) and mox.file.exists(
 try:
     mox.file.shift('os', 'tf')
 except ValueError:
-    print("all of it")
+    print("complete")
 """
 
 
 @pytest.mark.parametrize("kind", ["memory", "s3"])
-def test_pythons_own_functions_take_urls_and_still_take_paths(kind: str, s3: str, tmp_path: Path) -> None:
+def test_after_shift_pythons_functions_accept_urls_and_paths(kind: str, s3: str, tmp_path: Path) -> None:
     root = s3 if kind == "s3" else "memory://shifted"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT, SHIMS, root, str(tmp_path)], timeout=60,
-                          capture_output=True, text=True)
-    assert done.stdout == "all of it\n" and done.stderr == "", done.stderr
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, SHIMS, root, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "complete\n" and done.stderr == "", done.stderr

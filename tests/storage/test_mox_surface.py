@@ -1,4 +1,4 @@
-"""The names, arguments and exceptions that people's scripts rely on, and the ways in which they import them."""
+"""The names, arguments, exceptions and import forms that scripts rely on."""
 import inspect
 import pickle
 from typing import Any
@@ -33,13 +33,13 @@ AUTH = ["ak", "sk", "server", "port", "is_secure", "ssl_verify", "long_conn_mode
 
 
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
-def test_each_function_takes_the_platforms_arguments(mox: Any, name: str) -> None:
+def test_each_function_has_the_platforms_arguments(mox: Any, name: str) -> None:
     parameters = inspect.signature(getattr(mox.file, name)).parameters.values()
     assert ", ".join(parameter.name + ("" if parameter.default is parameter.empty else f"={parameter.default}")
                      for parameter in parameters) == SIGNATURES[name]
 
 
-def test_set_auth_takes_all_of_the_platforms_keywords_and_none_keeps(mox: Any) -> None:
+def test_set_auth_has_the_platforms_keywords_and_none_keeps_a_value(mox: Any) -> None:
     from moxing._shim import settings
 
     parameters = inspect.signature(mox.file.set_auth).parameters
@@ -51,7 +51,7 @@ def test_set_auth_takes_all_of_the_platforms_keywords_and_none_keeps(mox: Any) -
     assert settings._auth["ak"] == "a" and settings.patience().attempts == 3
 
 
-def test_every_form_of_import_that_scripts_use_works() -> None:
+def test_all_import_forms_of_scripts_work() -> None:
     import moxing
     import moxing as mx
     import moxing.tensorflow as mox
@@ -64,7 +64,7 @@ def test_every_form_of_import_that_scripts_use_works() -> None:
     assert all(callable(getattr(file_io, name)) for name in SIGNATURES if name != "shift")
 
 
-def test_the_exceptions_are_the_platforms_and_os_errors_as_well(mox: Any) -> None:
+def test_the_exceptions_have_the_platforms_names_and_are_os_errors(mox: Any) -> None:
     from moxing._shim import errors
     from moxing.framework.file import file_io
 
@@ -74,14 +74,14 @@ def test_the_exceptions_are_the_platforms_and_os_errors_as_well(mox: Any) -> Non
         assert getattr(mox.file, name) is getattr(file_io, name) and issubclass(getattr(mox.file, name), OSError)
     for name in names[2:]:
         assert issubclass(getattr(mox.file, name), file_io._MoxFileBaseRespException)
-        error = getattr(mox.file, name)("what the store said", "no", "luck")
-        assert error.resp == "what the store said" and str(error) == "no luck"
+        error = getattr(mox.file, name)("the response", "no", "bucket")
+        assert error.resp == "the response" and str(error) == "no bucket"
     for kind in (errors.StorageMissing, errors.StorageDenied):
         copied = pickle.loads(pickle.dumps(kind(errors.Resp(403, "x", "y"), "why")))
         assert (type(copied), copied.resp.errorCode, str(copied)) == (kind, "x", "why")
 
 
-def test_what_scripts_assign_is_taken(mox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_that_scripts_assign_to_file_io_are_used(mox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from moxing._shim import settings
     from moxing.framework.file import file_io
 

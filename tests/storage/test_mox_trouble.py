@@ -1,4 +1,4 @@
-"""A store in trouble, cut connections and lies, and what must be true all the same (S1 to S3 of the list of faults)."""
+"""Promises under error responses, broken connections and damaged data (faults S1 to S3)."""
 import hashlib
 import re
 import subprocess
@@ -22,13 +22,13 @@ def leftovers(folder: Path) -> List[str]:
     return [path.name for path in folder.rglob("*") if path.name.startswith(".")]
 
 
-# S1: bursts of refusals
+# S1: transient error responses
 
 @pytest.mark.parametrize("call", sorted(CALLS))
 @pytest.mark.parametrize(("status", "code"), [(500, ""), (503, ""), (503, "SlowDown"), (429, ""),
                                               (409, "OperationAborted")])
-def test_s1_a_burst_of_refusals_is_waited_out(file: Any, server: FaultServer, tmp_path: Path, call: str, status: int,
-                                              code: str) -> None:
+def test_s1_transient_error_responses_are_retried(
+        file: Any, server: FaultServer, tmp_path: Path, call: str, status: int, code: str) -> None:
     server.fail("status", status=status, code=code, times=2, **matching(call))
     CALLS[call](file, tmp_path)
     refused = [request for request in server.received(**matching(call)) if request.status == status]
@@ -36,8 +36,7 @@ def test_s1_a_burst_of_refusals_is_waited_out(file: Any, server: FaultServer, tm
 
 
 @pytest.mark.parametrize("call", sorted(CALLS))
-def test_s1_a_store_that_stays_in_trouble_is_asked_a_bounded_number_of_times(file: Any, server: FaultServer,
-                                                                             tmp_path: Path, call: str) -> None:
+def test_s1_the_number_of_attempts_is_bounded(file: Any, server: FaultServer, tmp_path: Path, call: str) -> None:
     server.fail("status", status=503, code="SlowDown", times=FOREVER, **matching(call))
     with pytest.raises(file.MoxFileRespException) as caught:
         CALLS[call](file, tmp_path)
@@ -46,7 +45,7 @@ def test_s1_a_store_that_stays_in_trouble_is_asked_a_bounded_number_of_times(fil
     assert not (tmp_path / "x").exists() and leftovers(tmp_path) == []
 
 
-def test_s1_the_waits_grow_and_are_spread(file: Any, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s1_the_waits_double_and_are_random(file: Any, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     from moxing._shim import retry, settings
 
     monkeypatch.setenv("MOX_FILE_RETRY_WAIT", "0.2")
@@ -55,14 +54,14 @@ def test_s1_the_waits_grow_and_are_spread(file: Any, server: FaultServer, monkey
     moments = [request.when for request in server.received("HEAD")]
     waits = [later - earlier for earlier, later in zip(moments, moments[1:])]
     for wait, nominal in zip(waits, (0.2, 0.4, 0.8)):
-        assert nominal / 2 <= wait < nominal + 2  # the upper end belongs to the machine; the draws below are exact
+        assert wait >= nominal / 2
     patience = settings.Patience(8, 0.2)
     drawn = [retry.wait_after(3, patience) for _ in range(200)]
     assert 0.4 <= min(drawn) < 0.5 and 0.7 < max(drawn) <= 0.8 and len(set(drawn)) > 190
     assert max(retry.wait_after(40, patience) for _ in range(50)) <= patience.longest_wait
 
 
-def test_s1_a_store_that_says_when_to_come_back_is_believed(file: Any, server: FaultServer) -> None:
+def test_s1_retry_after_is_respected(file: Any, server: FaultServer) -> None:
     server.fail("status", status=503, retry_after=1, method="HEAD")
     began = time.monotonic()
     file.stat(URL)
@@ -71,9 +70,10 @@ def test_s1_a_store_that_says_when_to_come_back_is_believed(file: Any, server: F
 
 # S2: connections that break
 
+@pytest.mark.usefixtures("short_timeout")
 @pytest.mark.parametrize("kind", ["reset", "cut_body", "stall", "stall_body"])
-def test_s2_a_download_that_breaks_off_begins_anew_and_ends_whole(file: Any, server: FaultServer, tmp_path: Path,
-                                                                  kind: str) -> None:
+def test_s2_a_broken_download_restarts_and_is_complete(
+        file: Any, server: FaultServer, tmp_path: Path, kind: str) -> None:
     server.fail(kind, method="GET", where="folder/x", times=2)
     file.copy(URL, str(tmp_path / "x"))
     assert (tmp_path / "x").read_bytes() == DATA and leftovers(tmp_path) == []
@@ -81,9 +81,10 @@ def test_s2_a_download_that_breaks_off_begins_anew_and_ends_whole(file: Any, ser
     assert not any("range" in request.headers for request in server.requests)
 
 
+@pytest.mark.usefixtures("short_timeout")
 @pytest.mark.parametrize("kind", ["reset", "cut_body", "stall_body"])
-def test_s2_a_download_that_never_ends_leaves_what_was_there(file: Any, server: FaultServer, tmp_path: Path, kind: str,
-                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s2_a_download_that_fails_keeps_the_old_file(
+        file: Any, server: FaultServer, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOX_FILE_RETRY", "2")
     server.fail(kind, method="GET", where="folder/x", times=FOREVER)
     (tmp_path / "old").write_text("old")
@@ -93,18 +94,19 @@ def test_s2_a_download_that_never_ends_leaves_what_was_there(file: Any, server: 
     assert [path.name for path in tmp_path.iterdir()] == ["old"] and (tmp_path / "old").read_text() == "old"
 
 
+@pytest.mark.usefixtures("short_timeout")
 @pytest.mark.parametrize("kind", ["reset", "stall"])
-def test_s2_an_upload_that_breaks_off_begins_anew(file: Any, server: FaultServer, kind: str) -> None:
+def test_s2_a_broken_upload_restarts(file: Any, server: FaultServer, kind: str) -> None:
     server.fail(kind, method="PUT", times=2)
     file.write(URL, b"new", binary=True)
     assert server.objects["bucket/folder/x"].body == b"new" and len(server.received("PUT")) == 3
 
 
-def test_s2_a_store_that_stops_reading_an_upload_is_not_waited_for_for_ever(
+def test_s2_an_upload_that_the_store_stops_reading_times_out_and_restarts(
         file: Any, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client itself has no time-out for this: the test would hang."""
+    """Without a time-out for sending, this test would hang."""
     monkeypatch.setenv("MOX_FILE_TIMEOUT", "0.5")
-    data = DATA * 2000  # 20 MB: more than the kernel takes unread
+    data = DATA * 2000  # 20 MB: more than the kernel buffers
     server.fail("unread_body", method="PUT")
     file.write(URL, data, binary=True)
     assert server.objects["bucket/folder/x"].body == data and len(server.received("PUT")) == 2
@@ -113,8 +115,8 @@ def test_s2_a_store_that_stops_reading_an_upload_is_not_waited_for_for_ever(
 @pytest.mark.parametrize(("method", "where"), [
     ("PUT", "/up"), ("HEAD", "/up"), ("DELETE", "/up"), ("GET", "prefix="),
     ("POST", "uploads"), ("POST", "uploadId="), ("PUT", "partNumber=2")])
-def test_s2_an_answer_that_is_lost_makes_no_difference(file: Any, server: FaultServer, method: str, where: str,
-                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s2_a_lost_response_does_not_change_the_result(
+        file: Any, server: FaultServer, method: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if where.startswith(("upload", "part")):
         monkeypatch.setenv("MOX_FILE_PARTIAL_MAXIMUM_SIZE", "4000")
         monkeypatch.setenv("MOX_FILE_LARGE_FILE_PART_SIZE", "4000")
@@ -126,31 +128,32 @@ def test_s2_an_answer_that_is_lost_makes_no_difference(file: Any, server: FaultS
     assert not file.exists("obs://bucket/up") and server.faults[0].times == 0
 
 
-def test_s2_no_reader_ever_sees_a_part_under_the_final_name(file: Any, server: FaultServer, tmp_path: Path) -> None:
-    """Looked at from the side all the time that three breaking downloads take."""
+@pytest.mark.usefixtures("short_timeout")
+def test_s2_readers_of_the_target_never_see_a_partial_file(file: Any, server: FaultServer, tmp_path: Path) -> None:
+    """Another process looks at the target during three attempts."""
     target, seen = tmp_path / "x", set()
     server.fail("stall_body", method="GET", where="folder/x", times=2)
-    watcher = subprocess.Popen([sys.executable, "-c", "import os,sys,time\nseen=set()\nend=time.time()+20\n"
-                                "while time.time()<end and not os.path.exists(sys.argv[2]):\n"
+    watcher = subprocess.Popen([sys.executable, "-c", "import os,sys\nseen=set()\n"
+                                "while not os.path.exists(sys.argv[2]):\n"
                                 " seen.add(os.path.getsize(sys.argv[1]) if os.path.exists(sys.argv[1]) else -1)\n"
                                 "print(*sorted(seen))", str(target), str(tmp_path / "stop")], stdout=subprocess.PIPE)
     file.copy(URL, str(target))
     time.sleep(0.2)
     (tmp_path / "stop").write_text("")
-    seen.update(watcher.communicate(timeout=20)[0].decode().split())
+    seen.update(watcher.communicate()[0].decode().split())
     assert seen == {"-1", str(len(DATA))}
 
 
-def test_s2_where_nobody_listens_the_error_comes_soon_and_says_where(mox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s2_a_refused_connection_is_an_error_with_the_endpoint(mox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S3_ENDPOINT", "http://127.0.0.1:1")
     with pytest.raises(mox.file.MoxFileReadException, match=r"127\.0\.0\.1:1.*4 attempts"):
         mox.file.read(URL)
 
 
-# S3: lies
+# S3: damaged data
 
 @pytest.mark.parametrize("kind", ["short_body", "flip_bit"])
-def test_s3_a_download_that_lies_once_is_done_again(file: Any, server: FaultServer, tmp_path: Path, kind: str) -> None:
+def test_s3_a_damaged_download_is_repeated(file: Any, server: FaultServer, tmp_path: Path, kind: str) -> None:
     server.fail(kind, where="folder/x")
     file.copy(URL, str(tmp_path / "x"))
     assert (tmp_path / "x").read_bytes() == DATA and len(server.received("GET", "folder/x")) == 2
@@ -162,8 +165,8 @@ def test_s3_a_download_that_lies_once_is_done_again(file: Any, server: FaultServ
 
 
 @pytest.mark.parametrize("kind", ["short_body", "flip_bit"])
-def test_s3_a_download_that_always_lies_is_an_error_and_no_file(file: Any, server: FaultServer, tmp_path: Path,
-                                                                kind: str) -> None:
+def test_s3_a_download_that_is_always_damaged_is_an_error_without_a_file(
+        file: Any, server: FaultServer, tmp_path: Path, kind: str) -> None:
     server.fail(kind, where="folder/x", times=FOREVER)
     for call in (lambda: file.copy(URL, str(tmp_path / "x")), lambda: file.read(URL), lambda: file.File(URL, "r"),
                  lambda: file.copy_parallel("obs://bucket/folder", str(tmp_path))):
@@ -173,8 +176,7 @@ def test_s3_a_download_that_always_lies_is_an_error_and_no_file(file: Any, serve
 
 
 @pytest.mark.parametrize("kind", ["store_short", "store_flip"])
-def test_s3_an_upload_that_is_stored_wrong_is_done_again_and_then_an_error(file: Any, server: FaultServer,
-                                                                           kind: str) -> None:
+def test_s3_a_damaged_upload_is_repeated_and_finally_an_error(file: Any, server: FaultServer, kind: str) -> None:
     server.fail(kind, method="PUT")
     file.write("obs://bucket/up", DATA, binary=True)
     assert server.objects["bucket/up"].body == DATA and len(server.received("PUT", "/up")) == 2
@@ -184,8 +186,8 @@ def test_s3_an_upload_that_is_stored_wrong_is_done_again_and_then_an_error(file:
 
 
 @pytest.mark.parametrize("etags", ["opaque", "hidden"])
-def test_s3_where_the_etag_tells_nothing_the_bytes_are_read_back(file: Any, server: FaultServer, tmp_path: Path,
-                                                                 etags: str) -> None:
+def test_s3_without_a_usable_etag_the_bytes_are_read_again(
+        file: Any, server: FaultServer, tmp_path: Path, etags: str) -> None:
     server.etag_of_puts = etags
     file.write("obs://bucket/up", DATA, binary=True)
     assert len(server.received("GET", "/up")) == 1
@@ -194,17 +196,17 @@ def test_s3_where_the_etag_tells_nothing_the_bytes_are_read_back(file: Any, serv
     assert server.objects["bucket/up"].body == DATA
     server.requests.clear()
     file.copy("obs://bucket/up", str(tmp_path / "x"))
-    assert len(server.received("GET", "/up")) == 2, "read twice, for nothing else can tell"
+    assert len(server.received("GET", "/up")) == 2, "read twice, because the ETag proves nothing"
     server.fail("flip_bit", where="/up")
     file.copy("obs://bucket/up", str(tmp_path / "x"))
     assert (tmp_path / "x").read_bytes() == DATA
 
 
-def test_s3_an_object_in_parts_is_proven_by_its_etag_where_the_part_size_is_a_usual_one(
+def test_s3_the_etag_of_an_object_in_parts_proves_it_if_the_part_size_is_usual(
         file: Any, server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def etag(part: int) -> str:
         digests = [hashlib.md5(DATA[start:start + part]).digest() for start in range(0, len(DATA), part)]
-        return "{}-{}".format(hashlib.md5(b"".join(digests)).hexdigest(), len(digests))
+        return f"{hashlib.md5(b''.join(digests)).hexdigest()}-{len(digests)}"
 
     monkeypatch.setenv("MOX_FILE_LARGE_FILE_PART_SIZE", "4000")
     for part, reads in ((4000, 1), (3333, 2)):
@@ -217,7 +219,7 @@ def test_s3_an_object_in_parts_is_proven_by_its_etag_where_the_part_size_is_a_us
         assert (tmp_path / "x").read_bytes() == DATA
 
 
-def test_s3_a_copy_inside_the_store_is_believed_only_with_the_same_etag(file: Any, server: FaultServer) -> None:
+def test_s3_a_copy_inside_the_store_is_accepted_only_with_the_same_etag(file: Any, server: FaultServer) -> None:
     file.copy(URL, "obs://bucket/copy")
     assert server.objects["bucket/copy"].body == DATA and server.received("GET", "folder/x") == []
     server.put("bucket/folder/x", DATA, "0123456789abcdef0123456789abcdef-2")
