@@ -65,7 +65,7 @@ def test_infer_reads_models_and_texts_from_the_store_and_writes_results_to_it(
 
 def command(data: str, out: str) -> List[str]:
     return [sys.executable, "-W", "ignore", str(ROOT / "train.py"), *jobs.flags(
-        Path("x"), Path("y"), "--data_url", data, "--train_url", out, "--epochs", "40", "--patience", "40",
+        Path("x"), Path("y"), "--data_url", data, "--train_url", out, "--epochs", "20", "--patience", "20",
         "--batch_size", "4", "--cnn_filters", "8")]
 
 
@@ -73,10 +73,9 @@ def test_another_machine_resumes_a_killed_job_from_the_store(
         tiny_data: Path, uploaded: str, s3: str, mox: Any, tmp_path: Path) -> None:
     first = subprocess.Popen(command(uploaded, s3 + "/out"), stdout=subprocess.DEVNULL)
     try:
-        while not mox.file.exists(s3 + "/out/checkpoints/cnn"):
+        while not mox.file.glob(s3 + "/out/checkpoints/cnn/*/manifest.json"):  # the last file of a checkpoint
             assert first.poll() is None
             time.sleep(0.2)
-        time.sleep(1)
     finally:
         first.send_signal(signal.SIGKILL)
         first.wait()
