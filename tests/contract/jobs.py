@@ -28,16 +28,16 @@ def read_json(path: Path) -> Any:
 def is_complete(package: Path) -> bool:
     """Whether a folder holds exactly the files that its manifest lists, with their sizes and hashes."""
     listed = {entry["path"]: entry for entry in read_json(package / "manifest.json")["files"]}
-    found = contents(package)
-    return found.keys() == listed.keys() | {"manifest.json"} and all(
-        (entry["sha256"], entry["size"]) == (hashlib.sha256(found[path]).hexdigest(), len(found[path]))
+    files = contents(package)
+    return files.keys() == listed.keys() | {"manifest.json"} and all(
+        (entry["sha256"], entry["size"]) == (hashlib.sha256(files[path]).hexdigest(), len(files[path]))
         for path, entry in listed.items())
 
 
 def relisted(package: Path) -> Path:
     """Rewrite the package's manifest from its files; returns the package."""
-    found = sorted(contents(package).items())
+    files = sorted(contents(package).items())
     entries = [{"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-               for path, content in found if path != "manifest.json"]
+               for path, content in files if path != "manifest.json"]
     (package / "manifest.json").write_text(json.dumps({"files": entries}), encoding="utf-8")
     return package

@@ -18,7 +18,7 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
 
 def blocks(document: str, language: str) -> List[str]:
-    """The fenced blocks of a language."""
+    """The fenced code blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", document, re.M | re.S)
 
 

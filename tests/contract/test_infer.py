@@ -39,9 +39,9 @@ def lines(text: str) -> List[Dict[str, Any]]:
 
 def test_predict_prints_one_json_line_per_text(model: Path, capsys: Any) -> None:
     assert infer.main(["predict", "--model", str(model.parent), SOUP, "", "--top_k", "1"]) == 0
-    found = lines(capsys.readouterr().out)
-    assert [row["text"] for row in found] == [SOUP, ""]
-    assert all(len(row["scores"]) == 1 and row["score"] == row["scores"][0][1] for row in found)
+    rows = lines(capsys.readouterr().out)
+    assert [row["text"] for row in rows] == [SOUP, ""]
+    assert all(len(row["scores"]) == 1 and row["score"] == row["scores"][0][1] for row in rows)
 
 
 def test_batch_answers_every_row_bad_ones_included_in_order(model: Path, tmp_path: Path) -> None:
@@ -49,9 +49,9 @@ def test_batch_answers_every_row_bad_ones_included_in_order(model: Path, tmp_pat
     out = tmp_path / "out.jsonl"
     assert infer.main(["batch", "--model", str(model), "--data_url", str(tmp_path / "in.txt"),
                        "--output_url", str(out)]) == 0
-    found = lines(out.read_text(encoding="utf-8"))
-    assert [row["line"] for row in found] == [1, 3, 4, 5, 6]
-    assert [row.get("error", {}).get("code") for row in found] == [None, None, "bad_row", "bad_row", None]
+    rows = lines(out.read_text(encoding="utf-8"))
+    assert [row["line"] for row in rows] == [1, 3, 4, 5, 6]
+    assert [row.get("error", {}).get("code") for row in rows] == [None, None, "bad_row", "bad_row", None]
 
 
 def test_batch_goes_on_where_it_stopped(model: Path, small_data: Path, tmp_path: Path) -> None:
@@ -78,9 +78,10 @@ def test_batch_does_not_append_to_what_is_not_its_own(model: Path, small_data: P
 def test_evaluate_computes_the_figures_of_the_model_card(model: Path, small_data: Path, capsys: Any) -> None:
     card = json.loads((model / "model_card.json").read_text(encoding="utf-8"))
     assert infer.main(["evaluate", "--model", str(model), "--data_url", str(small_data), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    for key in ("rows", "accuracy", "macro_f1", "confusion"):
-        assert found[key] == card["test"][key] if key != "macro_f1" else abs(found[key] - card["test"][key]) < 1e-12
+    evaluation = json.loads(capsys.readouterr().out)
+    for key in ("rows", "accuracy", "confusion"):
+        assert evaluation[key] == card["test"][key]
+    assert abs(evaluation["macro_f1"] - card["test"]["macro_f1"]) < 1e-12
     assert infer.main(["evaluate", "--model", str(model), "--data_url", str(small_data / "dev.tsv")]) == 0
     assert "accuracy {:.4f}".format(card["dev"]["accuracy"]) in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""What a job leaves under ``--train_url``, and what it makes of what it finds there."""
+"""The output folder of a job, and jobs on a folder that already has content."""
 import json
 import random
 import re
@@ -25,7 +25,7 @@ from textjob.job.storage import Workspace
 
 @pytest.fixture
 def run(tiny_run: Path, tmp_path: Path) -> Path:
-    """A copy of it that a test may change."""
+    """A copy of the finished job that a test may change."""
     return Path(shutil.copytree(str(tiny_run), str(tmp_path / "run")))
 
 
@@ -34,7 +34,7 @@ def local(folder: Path) -> Workspace:
 
 
 def state(folder: Path) -> Dict[str, Tuple[int, int]]:
-    """What changes as soon as anything below a folder is written, even as it was."""
+    """Modification times and inodes: they differ after every write below a folder, also of equal content."""
     return {path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.stat().st_ino)
             for path in [folder, *folder.rglob("*")]}
 
@@ -59,12 +59,12 @@ def test_a_package_holds_these_files_and_its_manifest_lists_each_but_itself(pack
         assert is_complete(package)
 
 
-def test_the_service_file_of_a_package_is_the_repositorys_byte_for_byte(packages: Dict[str, Path]) -> None:
+def test_a_package_contains_the_service_file_of_the_repository_byte_for_byte(packages: Dict[str, Path]) -> None:
     for package in packages.values():
         assert (package / "customize_service.py").read_bytes() == (PROJECT / "customize_service.py").read_bytes()
 
 
-def test_the_labels_are_those_of_the_data_a_line_each_in_the_order_of_code_points(packages: Dict[str, Path]) -> None:
+def test_labels_txt_has_one_label_of_the_data_per_line_in_the_order_of_code_points(packages: Dict[str, Path]) -> None:
     for package in packages.values():
         assert (package / "assets" / "labels.txt").read_bytes() == "food\nsport\n体育 news\n".encode("utf-8")
 
@@ -127,7 +127,7 @@ def test_other_settings_of_the_package_write_it_again_without_training(
     assert contents(run / "cnn" / "model") == after
 
 
-def test_a_folder_made_before_a_setting_existed_is_finished_and_not_trained_again(
+def test_a_folder_that_is_older_than_a_setting_is_finished_and_not_trained_again(
         tiny_data: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = run / "cnn" / "model" / "model_card.json"
     card = read_json(path)
@@ -139,7 +139,7 @@ def test_a_folder_made_before_a_setting_existed_is_finished_and_not_trained_agai
     assert "cnn: finished before" in capsys.readouterr().out
 
 
-def test_word_vectors_are_known_by_their_content(tiny_data: Path, tmp_path: Path) -> None:
+def test_word_vectors_are_identified_by_their_content(tiny_data: Path, tmp_path: Path) -> None:
     one, moved, other, out = (tmp_path / name for name in ("one.txt", "moved.txt", "other.txt", "out"))
     for path, value in ((one, "0.5"), (moved, "0.5"), (other, "0.25")):
         path.write_text(f"team {value} 0 0 1\nbread 1 0 {value} 0\n", encoding="utf-8")
@@ -159,22 +159,22 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", sorted(REFUSED))
-def test_a_run_with_other_settings_on_the_folder_is_refused_by_their_names_and_nothing_changes(
+def test_a_run_with_other_settings_is_refused_with_their_names_and_changes_nothing(
         tiny_data: Path, run: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
     more, named = REFUSED[case]
     before = state(run), contents(run)
     assert errors.run(lambda: train.main(flags(tiny_data, run, *more))) == 4
     assert (state(run), contents(run)) == before
-    said = capsys.readouterr()
-    assert all(name in said.err for name in named) and "--overwrite" in said.err
-    assert said.err.startswith("error: ") and said.err.count("\n") == 1 and "epoch 1/" not in said.out
+    printed = capsys.readouterr()
+    assert all(name in printed.err for name in named) and "--overwrite" in printed.err
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1 and "epoch 1/" not in printed.out
 
 
 @pytest.mark.parametrize("change", [
     lambda rows: rows[:-1], lambda rows: rows[::-1], lambda rows: [rows[0].replace("\t", "\tx"), *rows[1:]]],
     ids=["a row less", "another order", "another text"])
 @pytest.mark.parametrize("part", ["train.tsv", "dev.tsv"])
-def test_a_run_with_other_data_on_the_folder_is_refused_and_nothing_changes(
+def test_a_run_with_other_data_is_refused_and_changes_nothing(
         tiny_data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str,
         change: Callable[[List[str]], List[str]]) -> None:
     other = Path(shutil.copytree(str(tiny_data), str(tmp_path / "data")))
@@ -186,18 +186,18 @@ def test_a_run_with_other_data_on_the_folder_is_refused_and_nothing_changes(
     assert "data" in capsys.readouterr().err.split("differs in")[1]
 
 
-def test_the_same_data_elsewhere_is_the_same_data(tiny_data: Path, run: Path, tmp_path: Path) -> None:
+def test_data_are_identified_by_content_and_not_by_path(tiny_data: Path, run: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(str(tiny_data), str(tmp_path / "moved")))
     assert train.main(flags(other, run)) == 0
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tiny_data: Path, tmp_path: Path) -> None:
+def test_a_file_as_the_output_folder_is_refused(tiny_data: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"mine")
     assert errors.run(lambda: train.main(flags(tiny_data, tmp_path / "out"))) == 4
     assert (tmp_path / "out").read_bytes() == b"mine"
 
 
-def test_overwrite_trains_again_and_publishes_what_it_trained(
+def test_overwrite_trains_again_and_publishes_the_new_model(
         tiny_data: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = contents(run / "cnn" / "model")
     (run / "cnn" / "notes.txt").write_bytes(b"mine")
@@ -237,15 +237,16 @@ def test_a_damaged_package_is_not_finished(tiny_data: Path, run: Path, file: str
 
 
 @pytest.mark.parametrize("word", ["files", "path", "sha256", "size"])
-def test_a_manifest_in_which_a_letter_changed_makes_no_finished_package(tiny_data: Path, run: Path, word: str) -> None:
+def test_a_package_whose_manifest_has_a_changed_key_is_not_finished(tiny_data: Path, run: Path, word: str) -> None:
     manifest = run / "cnn" / "model" / "manifest.json"
-    manifest.write_text(manifest.read_text(encoding="utf-8").replace(word, "x" + word[1:], 1), encoding="utf-8")
+    before, after = manifest.read_text(encoding="utf-8").split(f'"{word}"', 1)
+    manifest.write_text(f'{before}"x{word[1:]}"{after}', encoding="utf-8")
     job, _ = from_flags(flags(tiny_data, run))
     dataset = read_dataset(job.data_url, job)
     assert Output(job, dataset, local(run)).open() == []
 
 
-def test_a_damaged_package_is_made_anew(tiny_data: Path, tiny_run: Path, run: Path) -> None:
+def test_a_damaged_package_is_written_again(tiny_data: Path, tiny_run: Path, run: Path) -> None:
     DAMAGES["cut"](run / "cnn" / "model" / "variables" / "variables.data-00000-of-00001")
     assert train.main(flags(tiny_data, run)) == 0
     made, before = contents(run / "cnn" / "model"), contents(tiny_run / "cnn" / "model")
@@ -274,7 +275,7 @@ def test_the_service_refuses_a_damaged_package_and_names_the_file(run: Path, fil
 # Killed
 
 
-def assert_none_is_half(*packages: Path) -> None:
+def assert_complete_or_absent(*packages: Path) -> None:
     for package in packages:
         assert not package.exists() or is_complete(package)
 
@@ -295,7 +296,7 @@ for seconds in sys.stdin:
 """
 
 
-def test_a_package_that_is_being_replaced_is_complete_or_absent_whenever_the_job_is_killed(
+def test_a_package_that_is_replaced_is_complete_or_absent_whenever_the_job_is_killed(
         small_run: Path, tmp_path: Path) -> None:
     rng, package = random.Random(5), tmp_path / "model"
     command = [sys.executable, "-W", "ignore", "-c", COPIER, str(small_run / "model"), str(package)]
@@ -307,7 +308,7 @@ def test_a_package_that_is_being_replaced_is_complete_or_absent_whenever_the_job
             copier.stdin.write(f"{seconds}\n")
             copier.stdin.flush()
             ends.append(int(copier.stdout.readline()))
-            assert_none_is_half(package)
+            assert_complete_or_absent(package)
             assert package.exists() or len(ends) > 1
     assert ends[0] == ends[-1] == 0 and ends.count(signal.SIGKILL) > 10
     assert list(tmp_path.iterdir()) == [package] and package.exists()
@@ -319,7 +320,7 @@ MOMENTS: Dict[str, Callable[[Path], bool]] = {
 }
 
 
-def test_a_killed_job_leaves_no_half_package_and_comes_to_the_same_end(
+def test_a_killed_job_leaves_no_incomplete_package_and_the_next_run_has_the_same_result(
         tiny_data: Path, tiny_run: Path, tmp_path: Path) -> None:
     rng, out = random.Random(3), tmp_path / "out"
     finals = out / "cnn" / "model", out / "model"
@@ -329,13 +330,13 @@ def test_a_killed_job_leaves_no_half_package_and_comes_to_the_same_end(
         try:
             while not reached(out):
                 assert job.poll() is None
-                assert_none_is_half(*finals)
+                assert_complete_or_absent(*finals)
                 time.sleep(0.002)
             time.sleep(rng.uniform(0, 0.002))
         finally:
             job.kill()
             job.wait()
-        assert_none_is_half(*finals)
+        assert_complete_or_absent(*finals)
     assert train.main(flags(tiny_data, out)) == 0
     assert sorted(contents(out / "cnn")) == ["model/" + name for name in FILES]
     assert sorted(path.name for path in out.iterdir()) == ["cnn", "logs", "metric.json", "model", "report"]

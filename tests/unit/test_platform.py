@@ -1,4 +1,4 @@
-"""What the platform tells a job, in both generations."""
+"""The node of a job, from the flags and variables of both generations of the platform."""
 from typing import Dict, List
 
 import pytest
@@ -23,11 +23,11 @@ V1 = ["--num_gpus=1", "--ps_hosts=a:1,b:1", "--worker_hosts=a:2,b:2"]
     ([], {"DLS_TASK_INDEX": "1", "DLS_TASK_NUMBER": "4"}, Node("worker", 1, 4)),
     (["--task_index=0"], {"VC_TASK_INDEX": "1"}, Node("worker", 0, 1)),
 ], ids=str)
-def test_flags_come_before_variables_and_empty_ones_count_as_none(
+def test_flags_override_variables_and_empty_flags_are_not_given(
         argv: List[str], environment: Dict[str, str], expected: Node) -> None:
     assert nodes.node(argv, environment) == expected
 
 
-def test_only_the_first_worker_trains_and_the_others_say_why() -> None:
+def test_only_the_first_worker_trains_and_the_others_print_the_reason() -> None:
     assert Node("worker", 0, 2).trains and not Node("worker", 1, 2).trains and not Node("ps", 0, 2).trains
     assert "node 2 of 2" in Node("worker", 1, 2).reason and "parameter server" in Node("ps", 0, 2).reason
