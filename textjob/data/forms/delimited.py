@@ -12,7 +12,7 @@ from textjob.data.form import Form, Reading, Request
 from textjob.data.table import Row, read_table
 from textjob.errors import DataError
 
-LOOKED_AT = 1000  # lines that decide separator and quotes
+LOOKED_AT = 5000  # lines that decide separator and quotes
 NAMES = {",": "csv", "\t": "tsv", "": "lines"}
 
 
