@@ -54,7 +54,7 @@ def show_data(args: argparse.Namespace) -> int:
 
 def predict(args: argparse.Namespace) -> int:
     """Classify texts: one JSON line per text."""
-    texts: List[str] = args.texts or [line.rstrip("\n") for line in sys.stdin]
+    texts: List[str] = args.texts or _lines_of_standard_input()
     options = {key: value for key, value in (("top_k", args.top_k), ("threshold", args.threshold)) if value is not None}
     with rehearsed(args.model) as rehearsal:
         for text in texts:
@@ -65,6 +65,18 @@ def predict(args: argparse.Namespace) -> int:
     return 0
 
 
+def _lines_of_standard_input() -> List[str]:
+    texts = []
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            texts.append(line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
+        except UnicodeDecodeError as error:
+            raise errors.DataError(
+                f"standard input, line {number}: byte 0x{line[error.start]:02X} is not UTF-8; convert the texts, for "
+                "example with: iconv -f GB18030 -t UTF-8, or classify a file with infer.py batch --encoding")
+    return texts
+
+
 def batch(args: argparse.Namespace) -> int:
     """Classify the rows of a file: one JSON line per row, bad rows included; continues an unfinished output."""
     from textjob.serving import batch as batches
@@ -73,11 +85,14 @@ def batch(args: argparse.Namespace) -> int:
     if url.endswith("/") or Path(url).is_dir():
         url = url.rstrip("/") + "/" + Path(args.data_url).name + ".jsonl"
     settings = data_settings(args)
-    with storage.fetched(args.data_url) as data, storage.written(url) as output:
-        items = batches.read(data, settings)
+    with storage.fetched(args.data_url) as data, storage.written(url) as output, \
+            storage.written(url + batches.RECORD) as record:
+        batches.check_writable(Path(output))
+        rows = batches.read(data, settings)
         with rehearsed(args.model) as rehearsal:
-            before, added = batches.run(rehearsal, items, Path(output))
-    print(f"{url}: {added:,} rows answered" + (f", {before:,} were answered before" if before else ""))
+            done = batches.run(rehearsal, rows, settings, Path(output), Path(record), args.keep, args.overwrite)
+    before = f", {done.before:,} rows were in it before" if done.before else ""
+    print(f"{rows.details}\n{url}: {done.answered:,} rows answered, {done.bad:,} bad rows{before}")
     return 0
 
 
@@ -173,6 +188,8 @@ def parser() -> argparse.ArgumentParser:
     sub = command("batch", batch)
     sub.add_argument("--data_url", required=True, metavar="FILE", help="a file of texts (docs/reference.md)")
     sub.add_argument("--output_url", required=True, metavar="FILE", help="the file of JSON lines to write")
+    sub.add_argument("--keep", action="store_true", help="write the columns of each row beside its answer")
+    sub.add_argument("--overwrite", action="store_true", help="replace an output, whichever run wrote it")
     add_data_flags(sub)
     sub = command("evaluate", evaluate)
     sub.add_argument("--data_url", required=True, metavar="FILE", help="labelled texts; of a folder, its test part")

@@ -10,7 +10,7 @@ from asking import SOUP
 
 import infer
 from models import MODELS
-from textjob.errors import PackageError, RefusedError
+from textjob.errors import DataError, PackageError, RefusedError
 from textjob.serving.client import Rehearsal
 
 
@@ -73,6 +73,49 @@ def test_batch_does_not_append_to_what_is_not_its_own(model: Path, small_data: P
         infer.main(["batch", "--model", str(model), "--data_url", str(small_data / "test.tsv"),
                     "--output_url", str(tmp_path / "notes.txt")])
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine\n"
+
+
+def test_batch_with_keep_writes_the_columns_of_each_row(model: Path, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "in.csv").write_text("id,text\na7,soup bread\nb8,\"team, goal\"\nc9,x,y\n", encoding="utf-8")
+    assert infer.main(["batch", "--model", str(model), "--data_url", str(tmp_path / "in.csv"), "--keep",
+                       "--output_url", str(tmp_path / "out.jsonl")]) == 0
+    found = lines((tmp_path / "out.jsonl").read_text(encoding="utf-8"))
+    assert [row["input"] for row in found] == [
+        {"id": "a7", "text": "soup bread"}, {"id": "b8", "text": "team, goal"}, {"id": "c9", "text": "x", "2": "y"}]
+    printed = capsys.readouterr().out
+    assert "text in column 1 (text)" in printed and "2 rows answered, 1 bad rows" in printed
+
+
+def test_batch_continues_only_the_output_of_the_same_package_data_and_settings(
+        model: Path, copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("soup\nbread\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("goal\nteam\n", encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    first = ["batch", "--model", str(model), "--data_url", str(tmp_path / "a.txt"), "--output_url", str(out)]
+    assert infer.main(first) == 0
+    before = out.read_bytes()
+    (copy / "manifest.json").unlink()
+    for other, what in ((["--model", str(copy)], "another package;"), (["--keep"], "another settings;"),
+                        (["--data_url", str(tmp_path / "b.txt")], "another data;")):
+        with pytest.raises(RefusedError, match=what):
+            infer.main([*first, *other])
+        assert out.read_bytes() == before
+    assert infer.main([*first, "--data_url", str(tmp_path / "b.txt"), "--overwrite"]) == 0
+    assert out.read_bytes() != before and len(lines(out.read_text(encoding="utf-8"))) == 2
+
+
+def test_evaluate_uses_test_else_dev_else_stops(model: Path, small_data: Path, tmp_path: Path, capsys: Any) -> None:
+    shutil.copy(str(small_data / "train.tsv"), str(tmp_path))
+    command = ["evaluate", "--model", str(model), "--data_url", str(tmp_path)]
+    with pytest.raises(DataError, match="has a training part only"):
+        infer.main(command)
+    shutil.copy(str(small_data / "dev.tsv"), str(tmp_path))
+    with open(str(tmp_path / "dev.tsv"), "a", encoding="utf-8") as file:
+        file.write("weather\tsunny and warm\n")
+    assert infer.main(command) == 0
+    printed = capsys.readouterr().out
+    assert f"evaluated: the dev part of {tmp_path}" in printed
+    assert "labels that the model does not know, whose 1 rows count as wrong: weather" in printed
 
 
 def test_evaluate_computes_the_figures_of_the_model_card(model: Path, small_data: Path, capsys: Any) -> None:

@@ -49,8 +49,12 @@ def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
     usual = "," if name.endswith(".csv") else "\t"
     fits = [_fit(lines, separator) for separator in SEPARATORS]
     usable = [
-        fit for fit in fits if fit.share >= (USABLE if labelled and fit.dialect.separator == usual else CONSISTENT)
+        fit for fit in fits
+        if fit.share >= CONSISTENT or (
+            fit.share >= USABLE and fit.dialect.separator == usual and (labelled or has_names(fit.first)))
     ]
+    if not labelled:
+        usable = [fit for fit in usable if has_names(fit.first) or not _is_prose(lines, fit.dialect.separator)]
     good = [fit for fit in usable if len(fit.first) == fit.width] or (usable if labelled else [])
     if len(good) > 1:
         good = [fit for fit in good if has_names(fit.first)] or good
@@ -65,6 +69,14 @@ def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
     if good:
         return good[0].dialect
     return _one_column(lines, usual)
+
+
+def _is_prose(lines: List[str], separator: str) -> bool:
+    """Are commas or semicolons those of sentences, because a blank follows nearly all of them?"""
+    if separator not in (",", ";"):
+        return False
+    text = "".join(lines)
+    return text.count(separator + " ") >= CONSISTENT * text.count(separator)
 
 
 def _one_column(lines: List[str], usual: str) -> Dialect:

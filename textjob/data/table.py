@@ -27,7 +27,7 @@ def read_table(name: str, form: str, encoding: str, dialect: Dialect, rows: Iter
     reading = Reading(name, form, iter(()), encoding, dialect.separator, columns)
     reading.column_names = _column_names(sample, columns)
     reading.labelled = columns.label is not None
-    reading.details = _details(encoding, dialect, columns)
+    reading.details = _details(encoding, dialect, columns, request.labelled)
     reading.records = _records(chain(sample, rows), reading, columns, dialect, request.labelled)
     return reading
 
@@ -153,14 +153,15 @@ def _wrong_width(width: int, expected: int, dialect: Dialect) -> str:
     return f"{counts}; {separator} {quotes}?" if width > expected else counts
 
 
-def _details(encoding: str, dialect: Dialect, columns: Columns) -> str:
+def _details(encoding: str, dialect: Dialect, columns: Columns, labelled: bool) -> str:
     parts = [encoding.upper()] if encoding else []
     if dialect.separator in (";", "|") or len(dialect.separator) > 1:
         parts.append(f"separated by {SEPARATORS.get(dialect.separator, repr(dialect.separator))}")
     if dialect.separator == "\t" and dialect.quotes != NO_QUOTES:
         parts.append("cells in quotes")
     parts.append("a header row" if columns.names else "no header row")
-    parts.append("no label" if columns.label is None else f"label in column {_place(columns, columns.label)}")
+    if labelled:
+        parts.append("no label" if columns.label is None else f"label in column {_place(columns, columns.label)}")
     parts.append(f"text in column {', '.join(_place(columns, text) for text in columns.texts)}")
     return ", ".join(parts)
 

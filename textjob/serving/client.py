@@ -17,6 +17,7 @@ class Rehearsal:
         except host.ServiceError as error:
             raise PackageError(str(error))
         self.service = self._server.service
+        self.package = package
 
     def request(self, data: Any) -> Tuple[int, Dict[str, Any]]:
         """Status and body of the response to a parsed request body."""

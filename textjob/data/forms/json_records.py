@@ -34,8 +34,9 @@ def read(file: TextFile, request: Request) -> Reading:
     reading = Reading(file.name, "json", iter(()), file.encoding, "", columns, keys)
     reading.labelled = columns.label is not None
     texts = ", ".join(keys[text] for text in columns.texts)
-    label = "no label" if columns.label is None else f"label in '{keys[columns.label]}'"
-    reading.details = f"JSON, {file.encoding.upper()}, {label}, text in '{texts}'"
+    reading.details = f"JSON, {file.encoding.upper()}, text in '{texts}'"
+    if request.labelled:
+        reading.details += ", no label" if columns.label is None else f", label in '{keys[columns.label]}'"
     reading.records = _records(chain(sample, items), file.name, keys, columns, request.labelled)
     return reading
 
