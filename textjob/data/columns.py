@@ -9,7 +9,7 @@ from typing import AbstractSet, List, Optional, Tuple
 
 from textjob.data import header
 from textjob.data.form import Columns, Request, shown
-from textjob.data.names import LABEL_NAMES, TEXT_NAMES, normalised
+from textjob.data.names import ID_NAMES, LABEL_NAMES, TEXT_NAMES, normalised
 from textjob.errors import DataError, nearest
 
 BY_SETTING = "choose them with --label_column and --text_column (a name in the header, or a number from 0)"
@@ -87,6 +87,8 @@ def _is_surely_header(columns: Columns, rows: Rows, request: Request) -> bool:
         return True
     chosen = {part.strip().lower() for part in settings.text_column.split(",")}
     if any(names[text] in chosen for text in columns.texts):
+        return True
+    if len(names) > 1 and all(name in LABEL_NAMES | TEXT_NAMES | ID_NAMES for name in names):
         return True
     known = TEXT_NAMES.union(before.text_names if before else ())
     if not any(names[text] in known for text in columns.texts):

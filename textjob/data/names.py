@@ -10,6 +10,7 @@ TEXT_NAMES = frozenset(
     | {"utterance", "document", "comment", "message", "body", "text_a", "sentence1"}
     | {"文本", "内容", "正文", "句子", "标题", "评论", "问题"}
 )
+ID_NAMES = frozenset({"id", "index", "key", "no", "number", "guid", "uid", "qid", "idx", "编号", "序号"})
 
 
 def normalised(cells: Sequence[str]) -> List[str]:
