@@ -77,7 +77,8 @@ def rows_of(section: str) -> List[List[str]]:
 
 
 def test_the_document_lists_the_rules_of_the_scores_in_the_order_of_the_code() -> None:
-    assert [tuple(row) for row in rows_of("What the scores are")] == [(name, kind) for name, _, kind in service.RULES]
+    rules = [(condition, meaning) for condition, _, meaning in service.RULES]
+    assert [tuple(row) for row in rows_of("The meaning of the scores")] == rules
 
 
 def test_the_document_lists_the_values_of_further_inputs_in_the_order_of_the_code() -> None:
@@ -300,6 +301,10 @@ SCORES: Dict[str, Tuple[Build, Any, Sequence[float]]] = {
     "made by Softmax under an alias with logits": (giving("logits", LOGITS, tf.nn.softmax), None, SOFTMAX),
     "one column made by Sigmoid": (giving("logit", [0.0], tf.sigmoid), None, [0.5, 0.5]),
     "rows that sum to 1": (giving("any", [0.1, 0.2, 0.7]), None, [0.1, 0.2, 0.7]),
+    "rows that sum to 1 and contain 0 and 1": (giving("any", [0.0, 1.0, 0.0]), None, [0.0, 1.0, 0.0]),
+    "rows that sum to 1 except for rounding": (giving("any", [0.1, 0.2, 0.7005]), None, [0.1, 0.2, 0.7005]),
+    "rows that sum to 1 with a negative value": (giving("any", [-1.0, 2.0]), None, [1 / (1 + np.exp(3.0)),
+                                                                                 1 / (1 + np.exp(-3.0))]),
     "rows that sum to 1 under an alias with logits": (giving("logits", [0.1, 0.2, 0.7]), None, [0.1, 0.2, 0.7]),
     "an alias that contains logit": (giving("my_logits", [0.25, 0.5, 0.5]), None,
                             np.exp([0.25, 0.5, 0.5]) / np.exp([0.25, 0.5, 0.5]).sum()),
@@ -307,6 +312,8 @@ SCORES: Dict[str, Tuple[Build, Any, Sequence[float]]] = {
     "values outside [0, 1]": (giving("any", LOGITS), None, SOFTMAX),
     "one column outside [0, 1]": (giving("any", [3.0]), None, [1 - 1 / (1 + np.exp(-3.0)), 1 / (1 + np.exp(-3.0))]),
     "one column in [0, 1]": (giving("any", [0.75]), None, [0.25, 0.75]),
+    "one column of 0": (giving("any", [0.0]), None, [1.0, 0.0]),
+    "one column of 1": (giving("any", [1.0]), None, [0.0, 1.0]),
     "one column of rank 1": (giving("any", [0.75], lambda x: x[:, 0]), None, [0.25, 0.75]),
     "service.json: probabilities": (giving("any", [0.5, 0.25, 0.125]), "probabilities", [0.5, 0.25, 0.125]),
     "service.json: softmax": (giving("any", [0.5, 0.5]), "softmax", [0.5, 0.5]),
@@ -321,8 +328,9 @@ def test_the_first_matching_rule_decides_the_meaning_of_the_scores(tmp_path: Pat
     assert np.allclose([scores[str(i)] for i in range(len(expected))], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("columns, op", [([0.5, 0.25, 0.125], tf.identity), ([0.0, 1.0, 2.0], tf.sigmoid),
-                                         ([1.0, 1.0], tf.identity)], ids=str)
+@pytest.mark.parametrize("columns, op", [
+    ([0.5, 0.25, 0.125], tf.identity), ([0.1, 0.2, 0.702], tf.identity), ([0.0, 1.0, 2.0], tf.sigmoid),
+    ([1.0, 1.0], tf.identity)], ids=str)
 def test_rows_in_0_to_1_that_do_not_sum_to_1_require_the_key_scores(tmp_path: Path, columns: Any, op: Any) -> None:
     message = load_error(write(tmp_path / "m", giving("any", columns, op)))
     assert message.startswith("the rows of 'any'") and message.endswith(

@@ -46,8 +46,12 @@ def test_the_file_imports_only_numpy_tensorflow_the_platform_and_the_standard_li
                         "tensorflow", "tensorflow.core.protobuf", "model_service.tfserving_model_service"}
 
 
-def test_importing_the_file_configures_no_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logging_is_configured_by_the_service_and_not_by_the_import(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(logging.root, "handlers", [])  # with handlers, basicConfig would have no effect
     monkeypatch.setattr(logging.root, "level", logging.WARNING)
-    module_of(SERVICE)
+    module = module_of(SERVICE)
     assert logging.root.handlers == [] and logging.root.level == logging.WARNING
+    with pytest.raises(module.LoadError):
+        module.TextClassifierService("m", str(tmp_path))
+    assert len(logging.root.handlers) == 1 and logging.root.level == logging.INFO

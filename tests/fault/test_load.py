@@ -92,6 +92,17 @@ def test_no_flipped_bit_of_the_manifest_hides_a_damaged_file(unreadable: Path) -
         assert OPENED not in load_error(unreadable), (offset, bytes(changed[offset - 20:offset + 20]))
 
 
+def test_files_that_the_manifest_does_not_list_are_logged_and_the_service_starts(
+        package: Path, caplog: pytest.LogCaptureFixture) -> None:
+    service.TextClassifierService("m", str(package))
+    assert not [message for message in caplog.messages if "not listed" in message]
+    for name in ("service.json", "assets/b.txt", "a.txt", "__pycache__/c.pyc"):
+        (package / name).parent.mkdir(exist_ok=True)
+        (package / name).write_text("{}", encoding="utf-8")
+    service.TextClassifierService("m", str(package))
+    assert "not listed in manifest.json: a.txt, assets/b.txt, service.json" in caplog.messages
+
+
 MANIFESTS: Dict[str, Any] = {
     "no list": {}, "a number instead of the list": {"files": 5}, "numbers instead of entries": {"files": [5]},
     "an entry without a path": {"files": [{"sha256": "x", "size": 1}]},
@@ -281,7 +292,8 @@ def test_invalid_golden_answers_are_a_load_error_that_names_the_model_card(tmp_p
 
 
 @pytest.mark.parametrize("item, right", [
-    ({"label": "1"}, True), ({"label": "0"}, False), ({"label": "1", "probabilities": [0.25, 0.75]}, True),
+    ({"label": "1"}, True), ({"label": "0"}, False), ({"label": "1", "probabilities": [0.25005, 0.74995]}, True),
+    ({"label": "1", "probabilities": [0.25, 0.75]}, True),
     ({"label": "1", "probabilities": [0.75, 0.25]}, False), ({"label": "1", "probabilities": [0.25, 0.25, 0.5]}, False),
     ({"label": "1", "probabilities": [0.2503, 0.7497]}, False)], ids=str)
 def test_a_golden_answer_is_compared_by_its_probabilities_or_by_its_label_if_it_has_none(
