@@ -140,7 +140,7 @@ def test_a_model_that_cannot_be_adopted_is_refused_in_one_sentence(
 def test_a_model_with_tables_is_packaged_unchanged_with_as_it_is(
         foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert infer.main(["adopt", "--source", str(foreign / "keras_text"), "--output", str(tmp_path), "--as_it_is"]) == 0
-    assert "will not load on tf2.6" in capsys.readouterr().out
+    assert "does not load on tf2.6" in capsys.readouterr().out
     package = tmp_path / "model"
     assert (package / "saved_model.pb").read_bytes() == (foreign / "keras_text" / "saved_model.pb").read_bytes()
     model = adoption.description(foreign, "keras_text")
@@ -149,7 +149,7 @@ def test_a_model_with_tables_is_packaged_unchanged_with_as_it_is(
     inspection = check.inspect(package)
     assert inspection.plan
     assert [finding.message[:25] for finding in inspection.findings if finding.level == "fault"] == [
-        "will not load on tf2.1-py"]  # the default runtime of config.json
+        "does not load on tf2.1-py"]  # the default runtime of config.json
 
 
 def test_a_text_for_a_model_that_takes_ids_is_an_error_of_its_item_only(deployed: Dict[str, Path]) -> None:

@@ -74,7 +74,7 @@ def test_check_names_an_op_that_is_newer_than_the_engines_for_each_engine(tmp_pa
     result = check.run(folder)
     assert list(result["engines"]) == ENGINES
     assert all("op `RandomIndexShuffle` is not registered" in reasons for reasons in result["engines"].values())
-    assert any("will not load on tf2.6-python3.7, the runtime in config.json: op `RandomIndexShuffle`" in message
+    assert any("does not load on tf2.6-python3.7, the runtime in config.json: op `RandomIndexShuffle`" in message
                for message in faults(result))
 
 

@@ -140,5 +140,5 @@ def engine_findings(folder: Path, verdicts: Dict[str, List[str]]) -> List[Findin
         remedy = ". Choose another runtime, or let infer.py adopt rewrite the model" if is_runtime else ""
         findings.append(Finding(
             FAULT if is_runtime else NOTE, "engines",
-            f"will not load on {engine}{where}: {shown}{more}{remedy}"))
+            f"does not load on {engine}{where}: {shown}{more}{remedy}"))
     return findings
