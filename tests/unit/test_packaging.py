@@ -240,6 +240,7 @@ def of_list(name: str, properties: Dict[str, Any]) -> Dict[str, Any]:
     (True, {"input_x": {"type": "array", "items": [{"type": "integer", "index": 0}]}})])
 def test_config_json_describes_the_form_with_data_and_req_data(takes_ids: bool, item: Dict[str, Any]) -> None:
     config = config_json.config(CARD, "tf2.1-python3.7", takes_ids)
+    assert takes_ids or config == config_json.config(CARD, "tf2.1-python3.7")
     del config["metrics"]
     assert config == {
         "model_type": "TensorFlow", "model_algorithm": "text_classification", "runtime": "tf2.1-python3.7",
