@@ -95,7 +95,7 @@ def _v1(python: str, environment: Dict[str, str]) -> None:
     bucket = BUCKET.replace("obs://", "s3://")  # the platform rewrites it before the script sees it
     flags = [f"--data_url={bucket}/data/", f"--train_url={bucket}/v1/", "--num_gpus=0",
              "--ps_hosts=127.0.0.1:2222", "--worker_hosts=127.0.0.1:2223", "--task_index=0", "--init_method="]
-    _run([python, "train.py", *flags, "--job_name=ps"], environment, "nothing to do")
+    _run([python, "train.py", *flags, "--job_name=ps"], environment, "parameter server")
     _run([python, "train.py", *flags, "--job_name=worker", *TRAINING], environment, "best: ")
 
 
@@ -110,7 +110,7 @@ def _v2(python: str, environment: Dict[str, str], mox: Any, scratch: Path) -> No
                  "VC_WORKER_HOSTS": "job-worker-0.job,job-worker-1.job",
                  "train_url": str(outputs)}  # an output whose path comes from the environment
     flags = ["--data_url", str(inputs)]
-    for index, expected in (("1", "this one ends"), ("0", "best: ")):
+    for index, expected in (("1", "this node ends"), ("0", "best: ")):
         _run([python, "train.py", *flags, *TRAINING], dict(environment, **variables, VC_TASK_INDEX=index), expected)
     mox.copy_parallel(str(outputs), BUCKET + "/v2")
 

@@ -2,7 +2,7 @@
 
 botocore ends a request whose body the store stops reading, because its time-outs apply to sending too; aiohttp, and
 so s3fs and aiobotocore, wait for ever (measured: 40 MB, aiohttp 3.14). Its retries are off, because a whole object must
-start anew, and only :mod:`moxing._shim.transfer` can do that.
+restart, and only :mod:`moxing._shim.transfer` can do that.
 """
 import io
 import logging
