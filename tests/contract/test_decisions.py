@@ -190,6 +190,16 @@ def test_values_that_are_not_ids_are_a_wrong_type(tmp_path: Path, row: Any) -> N
     assert code(answers[0]) == "wrong_type" and answers[1]["predicted_label"] == "1"
 
 
+def test_ids_may_have_any_value_of_their_dtype(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = v1.placeholder(tf.int32, [None, None])
+        return {"ids": x}, {"output": scores_of(x)}
+    limits = [2 ** 31 - 1, -2 ** 31, 2 ** 31, -2 ** 31 - 1]
+    answers = ask(served(write(tmp_path / "m", build)), {"req_data": [{"input_x": [i]} for i in limits]})["resp_data"]
+    assert [answer["predicted_label"] for answer in answers[:2]] == ["1", "1"]
+    assert [code(answer) for answer in answers[2:]] == ["wrong_type", "wrong_type"]
+
+
 def test_ids_are_checked_against_a_fixed_length_and_are_not_padded_otherwise(tmp_path: Path) -> None:
     def fixed() -> Any:
         x = v1.placeholder(tf.int32, [None, 3])
@@ -368,6 +378,13 @@ def test_a_model_with_labels_only_is_served_without_scores(tmp_path: Path) -> No
     (tmp_path / "b" / "labels.txt").write_text("zero\none\ntwo\n", encoding="utf-8")
     assert answer(tmp_path / "b", "ab") == {"predicted_label": "two"}
     assert answer(tmp_path / "b", "four") == {"predicted_label": "4"}
+
+
+def test_a_label_that_is_not_valid_utf_8_is_answered_with_replacement_characters(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = texts()
+        return {"input_x": x}, {"class": tf.fill(tf.shape(x), b"a\xff")}
+    assert answer(write(tmp_path / "m", build)) == {"predicted_label": "a\ufffd"}
 
 
 def test_of_several_outputs_of_scores_the_alias_output_is_used_else_service_json_must_decide(tmp_path: Path) -> None:
