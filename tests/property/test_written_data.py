@@ -16,11 +16,14 @@ from textjob.errors import DataError
 Rows = List[Tuple[str, str]]
 
 WORDS = [
-    "the", "kettle", "boils", "quickly", "and", "looks", "lovely", "chair", "broke", "at", "once", "5", "1.5", "酒店", "房间很干净",
-    "schön", "Tür", "größer", "naïve", "don't", '"quoted"', '6"', "a,", ",", ";", "so;", "|", "really,", "'", "\\n", '\\"', "#1",
-    "nan", "label", "review", "(order", ")", "¥", "http://x.y/?a=b", "[1]", "{x}", "__label__x", "\u3000", "😀",
+    "the", "kettle", "boils", "quickly", "and", "looks", "lovely", "chair", "broke", "at", "once", "5", "1.5", "酒店",
+    "房间很干净", "schön", "Tür", "größer", "naïve", "don't", '"quoted"', '6"', "a,", ",", ";", "so;", "|", "really,",
+    "'", "\\n", '\\"', "#1", "nan", "label", "review", "(order", ")", "¥", "http://x.y/?a=b", "[1]", "{x}",
+    "__label__x", "\u3000", "😀",
 ]
-LABELS = [["good", "bad"], ["0", "1"], ["1", "2", "3"], ["体育", "财经", "房产"], ["Lob", "Tadel"], ["sci.med", "rec autos"]]
+LABELS = [
+    ["good", "bad"], ["0", "1"], ["1", "2", "3"], ["体育", "财经", "房产"], ["Lob", "Tadel"], ["sci.med", "rec autos"],
+]
 HEADERS = [None, ("label", "text"), ("category", "content"), ("Liked", "Review"), ("Urteil", "Meinung"), ("v1", "v2")]
 
 

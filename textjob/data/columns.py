@@ -31,7 +31,30 @@ def find_columns(rows: Rows, name: str, request: Request) -> Columns:
         if _is_header(columns, rows, name, request):
             columns = columns._replace(names=tuple(normalised(rows[0])))
             _refuse_other_names(columns, rows[0], name, request.columns)
-    return columns if request.labelled else columns._replace(label=None)
+    if not request.labelled:
+        return columns._replace(label=None)
+    body = [row for row in rows[1:] if len(row) == columns.width]
+    if request.columns is None and len(body) >= header.ENOUGH:
+        _refuse_numbers(columns, body, name, request)
+        _refuse_single_quotes(columns, body, name)
+    return columns
+
+
+def _refuse_single_quotes(columns: Columns, body: Rows, name: str) -> None:
+    """Stops where all labels are in single quotes, which would become a part of the labels."""
+    labels = [row[columns.label].strip() for row in body if columns.label is not None]
+    if labels and all(len(label) > 1 and label[0] == label[-1] == "'" for label in labels):
+        raise DataError(f"{name}: the cells are in single quotes ({shown(body[0])}); write them in double quotes")
+
+
+def _refuse_numbers(columns: Columns, body: Rows, name: str, request: Request) -> None:
+    """Stops where the text would be a column of numbers, as in a file of ids and labels."""
+    text = columns.texts[0]
+    if not request.settings.text_column and all(header.is_number(row[text]) for row in body):
+        raise DataError(
+            f"{name}: the text would be column {text} ({shown([row[text] for row in body[:3]])}), which holds only "
+            "numbers; choose the text with --text_column (a name in the header, or a number from 0)"
+        )
 
 
 def _is_header(columns: Columns, rows: Rows, name: str, request: Request) -> bool:

@@ -68,7 +68,13 @@ def read_parts(data_url: str, settings: DataSettings) -> Parts:
     # Before anything is split off, because in very small data a class may have no row left in train.
     labels = sorted(set(parts["train"].labels))
     if len(labels) == 1:
-        raise DataError(f"{data_url}: one class only, {labels[0]!r}; a classifier needs two")
+        raise DataError(f"{data_url}: one class only, '{labels[0]}'; a classifier needs two")
+    rows = len(parts["train"].labels)
+    if rows >= 20 and 2 * len(labels) > rows and not settings.label_column:
+        raise DataError(
+            f"{data_url}: {len(labels):,} different labels in {rows:,} rows ({some(labels)}); the label may be another "
+            "column: set --label_column"
+        )
     return Parts(parts, labels, collector.notes + _notes_on_texts(parts) + _notes_on_case(labels), collector)
 
 

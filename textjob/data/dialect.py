@@ -173,10 +173,10 @@ def _quotes(lines: List[str], separator: str) -> str:
 
 
 def _loss(lines: List[str], dialect: Dialect) -> int:
-    """How many rows cannot be split, or have another width than most rows."""
+    """How many rows below the first cannot be split, or have another width than most rows."""
     rows, errors = parse(lines, dialect)
-    widths = Counter(map(len, rows))
-    return errors + len(rows) - max(widths.values(), default=0)
+    widths = Counter(map(len, rows[1:]))
+    return errors + len(rows[1:]) - max(widths.values(), default=0)
 
 
 def _written_by_a_program(lines: List[str], separator: str) -> bool:

@@ -57,13 +57,16 @@ class Collector:
                 self._leave_out(reading, part)
                 return None
             self._read_file(reading, part, examples)
+        if not examples.texts and part != "train" and self._has_no_labels(part, bad, sources):
+            return None
         if not examples.texts:
             reasons = "".join("\n  " + line for line in self.bad[bad:][:SHOWN])
             raise DataError(f"{some([source.url for source in sources])}: no usable row for the {part} part{reasons}")
         if self._classes is None:
             self._classes = frozenset(examples.labels)
             return examples
-        unknown = sum(label not in self._classes for label in examples.labels)
+        same = {_whole(label) for label in self._classes}
+        unknown = sum(_whole(label) not in same for label in examples.labels)
         if unknown == len(examples.labels) or (unknown >= ENOUGH and 2 * unknown > len(examples.labels)):
             return self._other_labels(examples, part, some([source.name for source in sources]))
         return examples
@@ -107,6 +110,19 @@ class Collector:
         self.files.append(FileReport(part, reading, 0, 0))
         del self.places[part]
 
+    def _has_no_labels(self, part: str, bad: int, sources: Sequence[Source]) -> bool:
+        """Leave a part out in which every label is empty or missing."""
+        rows = self.bad[bad:]
+        if not rows or any(": the label is " not in row for row in rows):
+            return False
+        names = some([source.name for source in sources])
+        self.notes.append(f"{names}: the {part} part is left out, because all its labels are empty or missing")
+        self.files = [report._replace(bad_rows=0) if report.part == part else report for report in self.files]
+        self.rows -= len(rows)
+        del self.bad[bad:]
+        del self.places[part]
+        return True
+
     def _other_labels(self, examples: Examples, part: str, name: str) -> Optional[Examples]:
         """A part whose labels train lacks: it has no labels where all are one placeholder, else it is misread."""
         labels = sorted(set(examples.labels) - (self._classes or set()))
@@ -122,6 +138,11 @@ class Collector:
             f"{name}: most labels of the {part} part ({some(labels)}) are not labels of train ({known}); the file may "
             "have other columns or no labels: remove it, or set --label_column and --text_column"
         )
+
+
+def _whole(label: str) -> str:
+    """``1`` for ``1.0``: pandas writes whole numbers so in a column that has empty cells."""
+    return label[:-2] if label.endswith(".0") else label
 
 
 def checked(records: Iterator[Record], nan_is_a_class: bool) -> Iterator[Tuple[Record, str, str]]:

@@ -18,26 +18,26 @@ def is_header(first: List[str], rows: List[List[str]], columns: Columns, name: s
     Raises:
         DataError: it may be a header or a row.
     """
+    if not rows or not _is_unlike_texts(first, rows, columns):
+        return False
     others = [i for i in range(columns.width) if i != columns.label and i not in columns.texts]
-    name_like = all(is_name(cell) for cell in first if cell.strip()) and _unlike_texts(first, rows, columns)
-    if not rows:
-        return False
-    if not name_like:
-        return False
-    if are_numbers_below([first, *rows], others):
+    names = all(is_name(cell) for cell in first if cell.strip())
+    if names and are_numbers_below([first, *rows], others):
         return True
     if columns.label is None:
         return False
     label = first[columns.label].strip()
     counts = Counter(row[columns.label].strip() for row in rows)
-    if label in counts or not label:
+    if label in counts or not is_name(label):
         return False
-    if all(is_number(value) for value in counts if value) and not is_number(label):
-        return len(rows) > 1
+    if names and len(rows) > 1 and all(is_number(value) for value in counts if value):
+        return True
     if len(rows) < ENOUGH or sum(count for count in counts.values() if count > 1) < 0.95 * len(rows):
         return False
-    if is_much_shorter(first, rows, columns):
+    if names and is_much_shorter(first, rows, columns):
         return True
+    if any(_is_sentence(first[text]) for text in columns.texts):
+        return False
     raise DataError(
         f"{name}: the first row ({shown(first)}) may be a header, because its label occurs in no other row; set "
         "--header yes or --header no, or give the names of the columns with --label_column and --text_column"
@@ -65,7 +65,11 @@ def is_name(cell: str) -> bool:
     return len(cell) <= 30 and len(cell.split()) <= 3 and len(re.findall("[\u4e00-\u9fff]", cell)) <= 8
 
 
-def _unlike_texts(first: List[str], rows: List[List[str]], columns: Columns) -> bool:
+def _is_sentence(cell: str) -> bool:
+    return len(cell) > 60 or cell.rstrip().endswith((".", "!", "?", "。", "！", "？", "…"))
+
+
+def _is_unlike_texts(first: List[str], rows: List[List[str]], columns: Columns) -> bool:
     """Does no other row have one of the first row's texts?"""
     texts = {tuple(row[i].strip() for i in columns.texts) for row in rows}
     return tuple(first[i].strip() for i in columns.texts) not in texts

@@ -71,7 +71,7 @@ def nothing_fits(url: str, entries: List[Entry]) -> str:
     return (
         f"{url} holds {some(names) if names else 'nothing'}. Expected: train.*, perhaps dev.* and test.* (files, or "
         "folders of class folders); or exactly one file of data; or a folder per class, with a text per file. "
-        f"Of files, {ACCEPTED}"
+        f"Of files, {ACCEPTED}; a file with another name can be given itself as --data_url"
     )
 
 
@@ -147,9 +147,16 @@ def _refuse_outer_folder(url: str, folders: List[Entry]) -> None:
 
 def _refuse_other_content(url: str, entries: List[Entry]) -> None:
     """The sentence for content that leads to data: an archive, one file beside folders, an outer folder."""
-    for entry in entries:
-        if not entry.is_folder:
-            refuse_archive(join(url, entry.name), entry.name)
+    files = [entry for entry in entries if not entry.is_folder]
+    for entry in files:
+        refuse_archive(join(url, entry.name), entry.name)
+    data = [entry.name for entry in files if suffix(entry.name) and not entry.name.lower().startswith("readme")]
+    others = [entry.name for entry in entries if entry.name not in data]
+    if len(data) == 1 and others and not named_parts(files):
+        raise DataError(
+            f"{url} holds {data[0]} beside {some(others)}, so that it is not clear what the data are; give "
+            f"{join(url, data[0])} as --data_url"
+        )
 
 
 def _refuse_template(url: str, entries: List[Entry]) -> None:

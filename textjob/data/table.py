@@ -1,10 +1,10 @@
 """Rows of cells to records: which columns are the label and the text, which rows have another number of cells."""
 from itertools import chain, islice
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional, Set
 
 from textjob.data.columns import find_columns, most_common_width
 from textjob.data.dialect import NO_QUOTES, SEPARATORS, Dialect
-from textjob.data.form import Columns, Reading, Record, Request, one_label
+from textjob.data.form import Columns, Reading, Record, Request, one_label, shown
 from textjob.data.names import LABEL_NAMES, TEXT_NAMES, normalised
 from textjob.errors import DataError
 
@@ -54,6 +54,7 @@ def _records(
     rows: Iterator[Row], reading: Reading, columns: Columns, dialect: Dialect, labelled: bool
 ) -> Iterator[Record]:
     guarded = _guarded(rows, columns.width) if dialect.quotes == NO_QUOTES and columns.width > 1 else rows
+    labels: Set[str] = set()
     header = bool(columns.names)
     for row in guarded:
         place = f"{reading.name}:{row.line}"
@@ -72,9 +73,24 @@ def _records(
             yield Record(place, row.line, _text(cells, columns), None, "", cells)
         else:
             label = cells[columns.label].strip()
+            if "\n" in cells[columns.texts[0]]:
+                _refuse_swallowed_rows(cells[columns.texts[0]], labels, columns, dialect, place)
+            elif len(labels) < SAMPLE:
+                labels.add(label)
             if label[:1] in ("[", "_") and labelled:
                 label = _unwrapped(label, place)
             yield Record(place, row.line, _text(cells, columns), label, "", cells)
+
+
+def _refuse_swallowed_rows(text: str, labels: Set[str], columns: Columns, dialect: Dialect, place: str) -> None:
+    """Stops where a quoted text goes over lines that are rows themselves: a quote before it is not closed."""
+    for line in text.split("\n")[1:]:
+        cells = line.split(dialect.separator, columns.width - 1) if dialect.separator else []
+        if len(cells) == columns.width and columns.label is not None and cells[columns.label].strip(' "\r') in labels:
+            raise DataError(
+                f"{place}: the quoted text goes over lines that look like rows ({shown(cells)}), because a quote is "
+                "not closed; write a quote inside quotes twice, and put a text that begins with a quote in quotes"
+            )
 
 
 def _text(cells: List[str], columns: Columns) -> str:

@@ -10,6 +10,7 @@ from textjob.data.part_names import suffix
 from textjob.errors import DataError
 
 NAME = "class folders"
+UNLABELLED = "unsup"  # a folder of the IMDb reviews
 LINES = 10  # lines of a file from which on it may hold a text per line
 
 
@@ -23,6 +24,9 @@ def read(source: Source, request: Request, encoding: str) -> Reading:
     prefix = source.name + "/" if source.name else ""
     files = []
     classes = [entry.name for entry in list_folder(source.url) if entry.is_folder]
+    if UNLABELLED in classes and len(classes) > 1:
+        reading.notes.append(f"{prefix}{UNLABELLED}: left out, because by its name it holds texts without labels")
+        classes.remove(UNLABELLED)
     for label in [name for name in classes if not is_output(join(source.url, name))]:
         files += [(label, prefix + label + "/" + name, join(join(source.url, label), name))
                   for name in _files_of_class(join(source.url, label), prefix + label, reading)]
@@ -38,6 +42,9 @@ def _records(files: List[Tuple[str, str, str]], reading: Reading, by_line: bool)
     foreign = 0
     for label, place, path in files:
         data = b"".join(chunks(path))
+        if _is_binary(data):
+            yield Record(place, 1, "", label, "not a text: it holds NUL bytes")
+            continue
         encoding = "utf-8" if reading.encoding != "utf-8" and not decode_text(data, "utf-8")[1] else reading.encoding
         text, error = decode_text(data, encoding)
         foreign += encoding != "utf-8"
@@ -50,6 +57,10 @@ def _records(files: List[Tuple[str, str, str]], reading: Reading, by_line: bool)
     reading.details = f"class folders, {foreign:,} of {len(files):,} files are {reading.encoding.upper()}"
     if reading.encoding == "utf-8":
         reading.details = "class folders, UTF-8"
+
+
+def _is_binary(data: bytes) -> bool:
+    return b"\0" in data[:1024] and not encodings.find_mark(data)
 
 
 def _files_of_class(folder: str, place: str, reading: Reading) -> List[str]:
@@ -91,7 +102,7 @@ def _decide_encoding(name: str, files: List[Tuple[str, str, str]]) -> str:
     sample = encodings.Sample()
     for _, _, path in files:
         data = b"".join(chunks(path))
-        if decode_text(data, "utf-8")[1]:
+        if decode_text(data, "utf-8")[1] and not _is_binary(data):
             sample.add(data)
             sample.end_file()
     decision = sample.decide()

@@ -45,7 +45,7 @@ def _plain_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[Row]:
     for line in lines:
         if line.error:
             yield Row(line.number, None, line.error)
-        elif line.text.strip():
+        elif line.text.strip() and (dialect.separator != "|" or line.text.strip("|-: \r\n")):  # Markdown's rule
             yield Row(line.number, split_plain(line.text, dialect.separator), "")
 
 

@@ -1,9 +1,10 @@
 """JSON: one object per line, or an array of objects; also the exports of doccano and of Label Studio."""
+import re
 from itertools import chain, islice
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from textjob.data.files import TextFile
-from textjob.data.form import Columns, Form, Reading, Record, Request, one_label
+from textjob.data.form import Columns, Form, Reading, Record, Request, one_label, shown
 from textjob.data.json_objects import Item, first_object, objects
 from textjob.data.names import LABEL_NAMES, TEXT_NAMES
 from textjob.errors import DataError, nearest
@@ -13,8 +14,18 @@ CHOICES = "label"  # the key for the choices of a Label Studio task
 
 
 def fits(file: TextFile, lines: List[str]) -> bool:
-    """Does the file begin with an object of JSON?"""
-    return first_object(lines) is not None
+    """Does the file begin with an object of JSON?
+
+    Raises:
+        DataError: it begins like JSON, but is one object over several lines, or not JSON (Python writes ``{'a': 1}``).
+    """
+    fitting = first_object(lines) is not None
+    if not fitting and lines and re.match(r"\s*(\{\s*$|\[\s*$|\[?\s*\{\s*['\"]\w+['\"]\s*:)", lines[0]):
+        raise DataError(
+            f"{file.name}: it begins like JSON ({shown([lines[0].strip()])}), but not with an object on one line or an "
+            "array of objects; write one object per line with json.dumps"
+        )
+    return fitting
 
 
 def read(file: TextFile, request: Request) -> Reading:
