@@ -15,6 +15,7 @@ if __name__ == "__main__":
 import argparse
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Sequence
@@ -28,6 +29,9 @@ from textjob.paths import PROJECT
 
 if TYPE_CHECKING:
     from textjob.serving.client import Rehearsal
+
+PATHS = ("model", "data_url", "output_url", "source", "output", "labels", "vocabulary")
+"""The flags whose value is a path; ``~`` in them is the home folder."""
 
 
 @contextlib.contextmanager
@@ -85,9 +89,9 @@ def batch(args: argparse.Namespace) -> int:
     if url.endswith("/") or Path(url).is_dir():
         url = url.rstrip("/") + "/" + Path(args.data_url).name + ".jsonl"
     settings = data_settings(args)
+    storage.check_writable(url, "--output_url")
     with storage.fetched(args.data_url) as data, storage.written(url) as output, \
             storage.written(url + batches.RECORD) as record:
-        batches.check_writable(Path(output))
         rows = batches.read(data, settings)
         with rehearsed(args.model) as rehearsal:
             done = batches.run(rehearsal, rows, settings, Path(output), Path(record), args.keep, args.overwrite)
@@ -208,7 +212,7 @@ def _adopt_flags(sub: argparse.ArgumentParser) -> None:
     where = sub.add_argument_group("source and output")
     where.add_argument("--source", required=True, metavar="S", help="a SavedModel's folder, NAME.meta, a folder of "
                        "checkpoints, NAME.keras or NAME.h5")
-    where.add_argument("--output", required=True, metavar="P", help="the package is written to the folder 'model' in it")
+    where.add_argument("--output", required=True, metavar="P", help="the package becomes its folder 'model'")
     where.add_argument("--overwrite", action="store_true", help="replace an existing package")
     how = sub.add_argument_group("signature of the source, where the source does not decide it "
                                  "(docs/serving-any-model.md)")
@@ -239,6 +243,9 @@ def _adopt_flags(sub: argparse.ArgumentParser) -> None:
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit code (textjob/errors.py)."""
     args = parser().parse_args(argv)
+    for name in PATHS:
+        if getattr(args, name, None):
+            setattr(args, name, os.path.expanduser(getattr(args, name)))
     return int(args.function(args))
 
 

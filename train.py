@@ -41,6 +41,7 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
     job, ignored = from_flags(argv)
     if ignored:
         print(f"ignored flags, which are not settings of this job: {' '.join(ignored)}")
+    storage.check_writable(job.train_url, "--train_url")
     with lock.held(job.train_url), storage.workspace(job.train_url) as work:
         with storage.fetched(job.data_url) as data_url:
             data = read_dataset(data_url, job)

@@ -47,13 +47,16 @@ def from_flags(argv: Sequence[str]) -> Tuple[Settings, List[str]]:
 
     values = {name: row.default for name, row in rows.items()}
     if given.config:
+        given.config = os.path.expanduser(given.config)
         for key, value in _flattened(read_yaml(_located(given.config)), own).items():
             values[key] = typed(key, value, values[key], f"in {given.config}")
     for key, value in vars(given).items():
         if key != "config" and value not in (None, ""):
             values[key] = typed(key, value, values[key], "on the command line")
-    for key in ("data_url", "train_url"):  # an input or an output of the platform can be "obtained from" the environment
+    for key in ("data_url", "train_url"):  # the platform can give them by the environment ("obtained from")
         values[key] = values[key] or os.environ.get(key, "")
+    for key in ("data_url", "train_url", "vectors"):
+        values[key] = os.path.expanduser(values[key])
     settings = Settings(model={model: {key: values[f"{model}_{key}"] for key in section}
                                for model, section in own.items()}, **{name: values[name] for name in FIELDS})
     check(settings)

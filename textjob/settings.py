@@ -1,8 +1,8 @@
 """The settings of a job; ``textjob/flags.py`` reads them: defaults < ``--config`` file < flags.
 
 Each setting of the job is one field of :class:`Settings`: its name, type, default, range, reason, and what it affects.
-``config/default.yaml``, ``--help`` and the table in docs/reference.md are generated from the fields (``make generate``).
-A model's own settings are in ``config/<model>.yaml``; a ``--config`` file overrides them in a section of the model's
+``config/default.yaml``, ``--help`` and the table in docs/reference.md are generated from them (``make generate``). A
+model's own settings are in ``config/<model>.yaml``; a ``--config`` file overrides them in a section of the model's
 name (``cnn: {filters: 50}``), a flag as ``--cnn_filters 50``.
 """
 from dataclasses import Field, dataclass, field, fields
@@ -65,7 +65,7 @@ class DataSettings:
     max_bad_rows: float = _setting(
         0.25, "data", "more bad rows stop the job: a share of the rows if below 1, else a number of rows", least=0)
     separator: str = _setting("", "data", "text between two columns, such as ';' or '_!_', where it is not clear")
-    encoding: str = _setting("", "data", "encoding of the files, such as utf-8, gb18030 or cp1252, where it is not clear")
+    encoding: str = _setting("", "data", "encoding of the files (utf-8, gb18030, cp1252, ...), where it is not clear")
     header: str = _setting("auto", "data", "whether the first row of a file names its columns",
                            choices=("auto", "yes", "no"))
     nan_is_a_class: bool = _setting(

@@ -19,7 +19,7 @@ BEGIN, END = "<!-- settings: written by make generate -->\n\n", "\n\n<!-- end of
 def default_yaml() -> str:
     """``config/default.yaml``: every setting with its default and its reason, grouped by what it affects."""
     lines = ["# Every setting of a job with its default. Generated from textjob/settings.py by `make generate`.",
-             "# This file shows the defaults; to change a setting, give a flag (--epochs 5) or a file (--config my.yaml)."]
+             "# It shows the defaults; to change a setting, give a flag (--epochs 5) or a file (--config my.yaml)."]
     for affects, consequence in AFFECTS.items():
         lines += ["", f"# {affects}: {consequence}"]
         rows = {name: _yaml(default(each)) for name, each in FIELDS.items() if each.metadata["affects"] == affects}

@@ -61,12 +61,5 @@ def test_two_columns_of_texts_stop_and_name_the_settings(tmp_path):
     assert texts_of(tmp_path, "a.tsv", content, separator="none") == content.splitlines()
 
 
-def test_an_output_that_cannot_be_written_stops_before_the_data_are_read(tmp_path):
-    with pytest.raises(OSError):
-        batch.check_writable(tmp_path)
-    batch.check_writable(tmp_path / "new" / "out.jsonl")
-    assert list((tmp_path / "new").iterdir()) == []
-
-
 def test_a_row_with_too_many_cells_below_a_header_is_a_bad_row(tmp_path):
     assert texts_of(tmp_path, "a.csv", 'id,text\na7,soup\nb8,"team, goal"\nc9,x,y\n') == ["soup", "team, goal", "ERROR"]

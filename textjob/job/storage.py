@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 from textjob import manifest
-from textjob.errors import StorageError
+from textjob.errors import DiskFullError, StorageError, UsageError
 from textjob.job import nodes
 from textjob.paths import SHIMS
 
@@ -144,6 +144,27 @@ def workspace(url: str) -> Iterator[Workspace]:
         yield work
     finally:
         shutil.rmtree(str(root), ignore_errors=True)
+
+
+def check_writable(url: str, flag: str) -> None:
+    """Check that a local file or folder can be written, before work is spent on it; nothing is created.
+
+    Raises:
+        UsageError: it cannot be written; ``flag`` is where it was given.
+        DiskFullError: its disk has no free space.
+    """
+    if is_remote(url):
+        return
+    place = Path(url).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if place != Path(url).absolute() and not place.is_dir():
+        raise UsageError(f"{flag} {url} cannot be written, because {place} is a file; give another path")
+    if not os.access(str(place), os.W_OK | (os.X_OK if place.is_dir() else 0)):
+        raise UsageError(f"{flag} {url} cannot be written, because {place} is read-only for this user; give another "
+                         "path")
+    if not shutil.disk_usage(str(place)).free:
+        raise DiskFullError(f"{flag} {url}: the disk is full; free some space, then run the same command again")
 
 
 @contextlib.contextmanager

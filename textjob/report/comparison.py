@@ -40,8 +40,8 @@ def write(folder: Path, cards: Mapping[str, ModelCard], sizes: Mapping[str, int]
 def uncertainty(card: ModelCard) -> str:
     """How far the figures of the dev part may be off because it is a sample, in two sentences."""
     low, high = card.dev.accuracy_interval
-    return (f"The dev accuracy of the best model has the 95 % confidence interval {100 * low:.1f} to {100 * high:.1f} % "
-            f"(Wilson, {card.dev.rows:,} rows). Differences between models with McNemar p > {SIGNIFICANT:g} are not "
+    return (f"The dev accuracy of the best model has the 95 % confidence interval {100 * low:.1f} to {100 * high:.1f} "
+            f"% (Wilson, {card.dev.rows:,} rows). Differences between models with McNemar p > {SIGNIFICANT:g} are not "
             "significant.")
 
 

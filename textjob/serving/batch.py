@@ -62,16 +62,6 @@ def _rows(first: Reading, others: List[Source], records: Records) -> Iterator[_R
             yield record, reading.column_names
 
 
-def check_writable(output: Path) -> None:
-    """Raise the system's error where the output cannot be written, before the data are read."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    exists = output.exists()
-    with open(str(output), "ab"):
-        pass
-    if not exists:
-        output.unlink()
-
-
 def run(rehearsal: Rehearsal, rows: Rows, settings: DataSettings, output: Path, record: Path, keep: bool = False,
         overwrite: bool = False) -> Summary:
     """Classify the rows and append the answers to ``output``; with ``keep`` each line has the columns of its row.

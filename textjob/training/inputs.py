@@ -6,6 +6,7 @@ import numpy as np
 
 from models import wide
 from textjob.data.dataset import Dataset, Examples
+from textjob.errors import DataError
 from textjob.settings import Settings
 from textjob.text import vocabulary
 from textjob.text.encoding import Encoded, TextEncoder
@@ -41,6 +42,9 @@ def prepare(data: Dataset, settings: Settings, vocabulary_file: Path) -> Tuple[I
         the inputs without a wide part and without word vectors; and the encoder, for other texts.
     """
     words = vocabulary.count(data.train.texts, settings.max_length, settings.min_count, settings.vocabulary_size)
+    if not words:
+        raise DataError(f"no word occurs at least {settings.min_count} times in the training part, so the vocabulary "
+                        "is empty; lower --min_count, or give more data")
     vocabulary.write(words, vocabulary_file)
     encoder = TextEncoder(vocabulary_file, settings.max_length)
     # Labels that the training part lacks get numbers above the classes: no model predicts them, so they count as wrong.
