@@ -62,7 +62,7 @@ quick: lint
 lint: $(VENV)/dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
-	cd shims && ../$(VENV)/bin/lint-imports --no-cache
+	cd shims && $(abspath $(VENV))/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/dev

@@ -18,6 +18,7 @@ SHARED = {"small_run", "packages", "tiny_run", "foreign", "adopted"}
 Shared = Callable[[str, Callable[[Path], object]], Path]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest evaluates -m
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """``make quick`` deselects every test that reads the result of a training or an export."""
     for item in items:
