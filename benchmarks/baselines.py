@@ -1,4 +1,4 @@
-"""What a network has to be better than: a linear model and fastText, with the settings that everyone takes."""
+"""The baselines: a linear model and fastText, with their usual settings."""
 import os
 import tempfile
 from pathlib import Path
@@ -14,18 +14,18 @@ _KIND = code_points()[0]
 
 
 def is_written_without_blanks(texts: Sequence[str]) -> bool:
-    """Whether most letters are of a script whose characters are tokens, as in Chinese."""
+    """Whether most characters are of a script whose characters are tokens, as in Chinese."""
     sample = "".join(texts[:1000]).replace(" ", "")
     return sum(_KIND[ord(c)] == SINGLE for c in sample) > len(sample) / 2
 
 
 def linear(train: Examples, texts: Sequence[str]) -> List[str]:
-    """The labels that TF-IDF and logistic regression answer, over what stands between blanks; Chinese: characters."""
+    """Predictions of logistic regression over TF-IDF of the words between blanks; in Chinese of the characters."""
     return _linear(train, texts, TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True))
 
 
 def linear_words(train: Examples, texts: Sequence[str]) -> List[str]:
-    """The same over words without punctuation, as scikit-learn finds them by itself; Chinese: characters."""
+    """The same over the words of scikit-learn's default pattern, without punctuation; in Chinese of the characters."""
     return _linear(train, texts, TfidfVectorizer(ngram_range=(1, 2)))
 
 
@@ -38,10 +38,10 @@ def _linear(train: Examples, texts: Sequence[str], words: TfidfVectorizer) -> Li
 
 
 def fasttext(train: Examples, texts: Sequence[str]) -> List[str]:
-    """The labels that fastText answers (Joulin et al. 2017): with the settings of its tutorial, on two threads.
+    """Predictions of fastText (Joulin et al. 2017) with the settings of its tutorial, on two threads.
 
     Raises:
-        ImportError: ``pip install fasttext-community`` is missing.
+        ImportError: fastText is missing; run ``pip install fasttext-community``.
     """
     import fasttext as library
 
@@ -54,7 +54,7 @@ def fasttext(train: Examples, texts: Sequence[str]) -> List[str]:
                                 for text, label in zip(*train)), encoding="utf-8")
         model = library.train_supervised(str(file), wordNgrams=2, epoch=25, lr=1.0, verbose=0,
                                          thread=min(2, os.cpu_count() or 1))
-    return [name[found[0]] for found in model.predict([_line(text, separate) for text in texts])[0]]
+    return [name[labels[0]] for labels in model.predict([_line(text, separate) for text in texts])[0]]
 
 
 def _line(text: str, separate: bool) -> str:

@@ -1,4 +1,4 @@
-"""The tables of ``accuracy.py``, as Markdown: printed, or put between the marks of a document."""
+"""The tables of ``accuracy.py`` in Markdown: printed, or written between the markers of a document."""
 import re
 import statistics
 from pathlib import Path
@@ -15,11 +15,11 @@ Lines = List[Dict[str, Any]]
 
 
 def show(lines: Lines, part: str, write: bool) -> None:
-    """Print the tables of all runs on a part; ``write`` puts the short one into README.md, all in docs/accuracy.md."""
+    """Print the tables of a part; ``write`` writes the first to README.md and all to docs/accuracy.md."""
     parts = [part, *sorted({name for line in lines for name in line["figures"] if name.startswith(part + "_")})]
     short = accuracy(lines, part)
     whole = "\n\n".join(
-        [short, *("{}, which has no text that is in train too:\n\n{}".format(
+        [short, *("{}, without the texts that are in the training part too:\n\n{}".format(
             other, accuracy([line for line in lines if other in line["figures"]], other)) for other in parts[1:]),
          "Macro-F1:\n\n" + accuracy(lines, part, "macro_f1"), "Seconds of training:\n\n" + seconds(lines)])
     print(whole)
@@ -29,7 +29,7 @@ def show(lines: Lines, part: str, write: bool) -> None:
 
 
 def accuracy(lines: Lines, part: str, figure: str = "accuracy") -> str:
-    """A row a classifier, a column a set: the mean over the seeds in %, and the deviation where there are several."""
+    """One row per classifier, one column per data set: the mean over the seeds in %, and the standard deviation."""
     sets, rows = _in_order(lines, "set"), _rows(lines)
     table = []
     for row in rows:
@@ -42,7 +42,7 @@ def accuracy(lines: Lines, part: str, figure: str = "accuracy") -> str:
 
 
 def seconds(lines: Lines) -> str:
-    """The same for the time of training."""
+    """The same for the seconds of training."""
     sets = _in_order(lines, "set")
     return markdown_table(["s", *sets], [
         [row, *(f"{statistics.mean(found):.1f}" if found else "" for found in (
@@ -61,7 +61,7 @@ def _in_order(lines: Lines, key: str) -> List[str]:
 
 
 def _rows(lines: Lines) -> List[str]:
-    """Those to be better than, the classifiers, their parts alone."""
+    """The baselines, the classifiers, and their parts alone."""
     def rank(row: str) -> int:
         return 0 if row.startswith("linear") else 1 if row == "fastText" else 3 if row.endswith(" alone") else 2
     return sorted(_in_order(lines, "row"), key=rank)
@@ -71,5 +71,5 @@ def _put(path: Path, table: str) -> None:
     text = path.read_text(encoding="utf-8")
     between = re.compile(f"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.S)
     if not between.search(text):
-        raise SystemExit(f"{path} has no lines {BEGIN!r} and {END!r} to put the table between")
+        raise SystemExit(f"{path} has no lines {BEGIN!r} and {END!r}; add them where the table belongs")
     path.write_text(between.sub(lambda _: "\n" + table + "\n\n", text), encoding="utf-8")
