@@ -1,6 +1,6 @@
-"""What every model of the table promises, whatever is inside it."""
+"""The contract of every model in ``models.MODELS``."""
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 import pytest
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from models import MODELS
 
 v1 = tf.compat.v1
-Ask = Callable[..., np.ndarray]
 WORDS = ["soup", "match", "team", "the", "a", "of", "比赛", "好吃", "stadium", "unknownword", "!", "👍"]
 
 
@@ -22,19 +21,19 @@ def package(request: Any, packages: Dict[str, Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def opened(package: Path) -> Any:
-    """The package's signatures, and a function that asks it."""
+    """The signatures of the package, and a function that predicts."""
     graph = tf.Graph()
     with graph.as_default():
         session = v1.Session(graph=graph)
         signatures = v1.saved_model.loader.load(session, ["serve"], str(package)).signature_def
     signature = signatures["serving_default"]
 
-    def ask(texts: List[str], alias: str = "output", **feeds: float) -> np.ndarray:
+    def predict(texts: List[str], alias: str = "output", **feeds: float) -> np.ndarray:
         feed = {signature.inputs["input_x"].name: np.array([t.encode() for t in texts], object)}
         feed.update({signature.inputs[name].name: value for name, value in feeds.items()})
         return session.run(signature.outputs[alias].name, feed)
 
-    return signatures, ask
+    return signatures, predict
 
 
 def _described(infos: Any) -> Dict[str, Tuple[str, List[int]]]:
@@ -72,7 +71,7 @@ def test_an_empty_batch_has_no_rows_and_all_classes(opened: Any) -> None:
 
 
 def test_nothing_is_dropped_unless_keep_prob_says_so(opened: Any) -> None:
-    texts = ["soup and bread for dinner"] * 64  # of 8, none may change by so much: once in 300 runs
+    texts = ["soup and bread for dinner"] * 64  # 64 texts, so that at least one changes
     plain = opened[1](texts)
     assert np.array_equal(plain, opened[1](texts, keep_prob=1.0))
     assert np.abs(opened[1](texts, keep_prob=0.3) - plain).max() > 1e-3
@@ -81,10 +80,10 @@ def test_nothing_is_dropped_unless_keep_prob_says_so(opened: Any) -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join), min_size=2, max_size=12))
 def test_padding_is_invisible(opened: Any, texts: List[str]) -> None:
-    ask = opened[1]
-    alone = np.concatenate([ask([text]) for text in texts])
-    assert np.abs(ask(texts) - alone).max() <= 5e-6
-    assert np.abs(ask([*texts, "goal " * 49]) [:-1] - alone).max() <= 5e-6
+    predict = opened[1]
+    alone = np.concatenate([predict([text]) for text in texts])
+    assert np.abs(predict(texts) - alone).max() <= 5e-6
+    assert np.abs(predict([*texts, "goal " * 49]) [:-1] - alone).max() <= 5e-6
 
 
 @pytest.mark.parametrize("text", ["", " ", "soup", "soup match", "\0", "👍", "soup " * 5000])

@@ -1,4 +1,4 @@
-"""The tokenizer: what becomes a token, for any bytes at all."""
+"""The tokenizer: the tokens of any bytes."""
 import hashlib
 import unicodedata
 from pathlib import Path
@@ -47,18 +47,18 @@ def test_a_text_becomes_these_tokens(raw: object, expected: List[str]) -> None:
     assert tokens(raw) == [expected]
 
 
-def test_texts_of_a_batch_do_not_touch() -> None:
+def test_no_token_spans_two_texts_of_a_batch() -> None:
     assert tokens("ab", "cd'", "'ef", "\u4e2d") == [["ab"], ["cd"], ["ef"], ["\u4e2d"]]
 
 
 def test_the_table_is_the_same_on_every_python() -> None:
-    """Drawn from the frozen database; the hash was seen on Python 3.6 to 3.13."""
+    """It is made from the frozen database; the hash is equal on Python 3.6 to 3.13."""
     kind, folded = tokenizer.code_points()
     assert hashlib.sha256(kind.tobytes() + folded.tobytes()).hexdigest()[:16] == "ea2d95a8d42495c1"
     assert unicodedata.ucd_3_2_0.unidata_version == "3.2.0"
 
 
-def test_letters_of_the_great_scripts_lose_their_case() -> None:
+def test_letters_of_scripts_with_case_are_lowered() -> None:
     for first, last in [(0x41, 0x5A), (0xC0, 0xD6), (0x391, 0x3A1), (0x410, 0x42F), (0x531, 0x556), (0x10400, 0x10425)]:
         upper = "".join(map(chr, range(first, last + 1)))
         assert tokens(upper) == [[upper.lower()]]
@@ -72,7 +72,7 @@ def test_folding_twice_changes_nothing() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=5))
-def test_any_bytes_make_tokens_without_blanks_and_each_text_the_same_as_alone(texts: List[bytes]) -> None:
+def test_any_bytes_make_tokens_without_blanks_that_are_equal_alone_and_in_a_batch(texts: List[bytes]) -> None:
     together = tokens(*texts)
     assert together == [tokens(one)[0] for one in texts]
     assert all(token and not any(char.isspace() or char == "\0" for char in token) for row in together for token in row)
@@ -86,24 +86,24 @@ def table(tmp_path: Path) -> object:
     return tokenizer.table(str(path))
 
 
-def test_ids_are_padded_with_nought_and_unknown_words_are_one(table: object) -> None:
+def test_ids_are_padded_with_0_and_unknown_words_have_the_id_1(table: object) -> None:
     ids = tokenizer.ids(tf.constant(["good \u4e2d!", "bad", ""]), table, 50)
     assert ids.dtype == tf.int32
     assert ids.numpy().tolist() == [[2, 3, 4], [1, 0, 0], [0, 0, 0]]
 
 
-def test_a_batch_of_empty_texts_and_an_empty_batch_have_a_column(table: object) -> None:
+def test_a_batch_of_empty_texts_and_an_empty_batch_have_one_column(table: object) -> None:
     assert tokenizer.ids(tf.constant(["", " "]), table, 50).numpy().tolist() == [[0], [0]]
     assert tokenizer.ids(tf.zeros([0], tf.string), table, 50).shape == (0, 1)
 
 
-def test_a_long_text_is_cut_at_the_length_cap_before_it_costs_anything(table: object) -> None:
+def test_a_long_text_is_cut_before_it_is_decoded(table: object) -> None:
     assert tokenizer.ids(tf.constant(["good " * 1000]), table, 7).shape == (1, 7)
     words, _ = tokenizer.tokens(tf.constant(["x" * 10_000_000]), 7)
     assert len(words.numpy()[0]) == 7 * tokenizer.BYTES_PER_TOKEN
 
 
-def test_the_golden_texts_take_every_branch() -> None:
+def test_the_golden_texts_exercise_every_branch() -> None:
     kind, folded = tokenizer.code_points()
     used = [ord(char) for t in golden.TEXTS for char in t]
     assert set(kind[used]) == {tokenizer.BLANK, tokenizer.WORD, tokenizer.SINGLE, tokenizer.JOINER}

@@ -1,4 +1,4 @@
-"""Word vectors from elsewhere: read as they are written, said clearly where they do not fit."""
+"""Pretrained word vectors: both text forms, spellings, and the errors for unusable files."""
 import gzip
 from pathlib import Path
 
@@ -25,13 +25,13 @@ def written(folder: Path, content: str, name: str = "vectors.txt") -> str:
     "other 7 8 9\nof several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
 ], ids=["glove", "word2vec", "cases", "blanks"])
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
-def test_the_vocabularys_words_are_found(tmp_path: Path, content: str, name: str) -> None:
+def test_the_vectors_of_the_vocabulary_are_read_from_both_forms(tmp_path: Path, content: str, name: str) -> None:
     found = vectors.read(written(tmp_path, content, name), WORDS)
     assert found.values.dtype == np.float32
     assert dict(zip(found.words.tolist(), found.values.tolist())) == {1: [1, 2, 3], 2: [4, 5, 6]}
 
 
-def test_another_spelling_is_taken_where_there_is_none_of_the_vocabularys(tmp_path: Path) -> None:
+def test_another_spelling_is_used_if_the_exact_one_is_missing(tmp_path: Path) -> None:
     assert vectors.read(written(tmp_path, "Soup 1 2\nSOUP 3 4\n"), WORDS).values.tolist() == [[1, 2]]
 
 
@@ -41,21 +41,21 @@ def test_another_spelling_is_taken_where_there_is_none_of_the_vocabularys(tmp_pa
     ("soup 1 x\n", "line 1: .*expected a word"),
     ("soup 1 nan\n", "line 1: the value 'nan' is not finite"), ("", "contains none of the"),
 ])
-def test_a_file_that_is_no_good_is_said_to_be(tmp_path: Path, content: str, says: str) -> None:
+def test_the_error_for_an_unusable_line_names_it_and_the_expected_form(tmp_path: Path, content: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
         vectors.read(written(tmp_path, content), WORDS)
 
 
-def test_a_missing_or_torn_file_is_said_to_be(tmp_path: Path) -> None:
+def test_a_missing_or_truncated_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
-        vectors.read(str(tmp_path / "none.txt"), WORDS)
-    (tmp_path / "torn.gz").write_bytes(gzip.compress(b"soup 1 2\n" * 1000)[:-20])
+        vectors.read(str(tmp_path / "missing.txt"), WORDS)
+    (tmp_path / "truncated.gz").write_bytes(gzip.compress(b"soup 1 2\n" * 1000)[:-20])
     with pytest.raises(DataError, match="cannot be read"):
-        vectors.read(str(tmp_path / "torn.gz"), WORDS)
+        vectors.read(str(tmp_path / "truncated.gz"), WORDS)
 
 
 @pytest.mark.trains
-def test_a_job_begins_from_them_and_says_when_their_size_is_another(
+def test_a_job_uses_the_vectors_and_reports_a_wrong_size(
         small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "soup 1 2 3\nmatch 4 5 6\n")
     flags = ["--data_url", str(small_data), "--train_url", str(tmp_path / "out"), "--models", "cnn", "--epochs", "1",
