@@ -166,3 +166,12 @@ def test_save_runs_the_given_initializers_on_load(tmp_path: Path) -> None:
                         [v1.assign(state, [0.25, 0.75])])
     probabilities, labels = export.predict(tmp_path / "saved", ["x"])
     assert probabilities.tolist() == [[0.25, 0.75]] and labels == ["b"]
+
+
+@pytest.mark.parametrize("batch, texts", [([], [b""]), ([b"a"], [b"a"]), ([b"a", b"b"], [b"a", b"b"])])
+def test_only_an_empty_batch_is_padded_with_one_empty_text(batch: List[bytes], texts: List[bytes]) -> None:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        inputs = signatures.placeholders()
+        padded, rows = session.run([inputs.texts, signatures.unpadded(inputs.texts, inputs)],
+                                   {inputs.input_x: np.array(batch, object)})
+    assert padded.tolist() == texts and rows.tolist() == batch
