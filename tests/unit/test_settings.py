@@ -1,4 +1,5 @@
 """The value of each setting, and the errors for wrong flags, keys and values."""
+import functools
 import re
 import subprocess
 import sys
@@ -23,8 +24,13 @@ PLATFORM = ["num_gpus", "job_name", "task_name", "task_index", "ps_hosts", "work
 DEFAULT = PROJECT / "config" / "default.yaml"
 
 
-def read(path: Path) -> Dict[str, Any]:
+@functools.lru_cache(maxsize=None)
+def loaded(path: Path) -> Dict[str, Any]:
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def read(path: Path) -> Dict[str, Any]:
+    return dict(loaded(path))
 
 
 def every_flag() -> Dict[str, Any]:
@@ -82,7 +88,7 @@ def test_an_empty_flag_is_not_given(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["data_url", "train_url"])
-def test_where_the_data_and_the_output_are_must_be_said(name: str) -> None:
+def test_the_data_and_the_output_must_be_given(name: str) -> None:
     for value in ([], ["--" + name, ""], ["--" + name + "="]):
         with pytest.raises(UsageError, match="--" + name + " is missing"):
             from_flags(["--" + other + "=x" for other in ("data_url", "train_url") if other != name] + value)
@@ -159,7 +165,7 @@ def test_word_vectors_count_by_their_content_and_not_by_their_path() -> None:
 @pytest.mark.parametrize("text, value", [
     ("true", True), ("True", True), ("1", True), ("yes", True), ("TRUE", True),
     ("false", False), ("False", False), ("0", False), ("no", False), ("", False)])
-def test_a_boolean_is_what_its_word_says(tmp_path: Path, text: str, value: bool) -> None:
+def test_a_boolean_is_given_by_its_word(tmp_path: Path, text: str, value: bool) -> None:
     assert parsed("--overwrite", text).overwrite is value
     assert parsed("--overwrite=" + text).overwrite is value
     if text:
@@ -203,15 +209,15 @@ WRONG = [("epochs", "three"), ("epochs", "1.5"), ("epochs", "inf"), ("epochs", "
 
 @pytest.mark.parametrize("name, value", WRONG)
 def test_a_value_of_another_type_is_refused_by_name(name: str, value: str) -> None:
-    said = refusal("--" + name, value)
-    assert name in said and "expected" in said
+    message = refusal("--" + name, value)
+    assert name in message and "expected" in message
 
 
 @pytest.mark.parametrize("line", ["epochs: true", "epochs: [3]", "epochs: {a: 1}", "learning_rate: null", "models: 3",
                                   "overwrite: 2", "text_column: [a]", "epochs: 1.5", "epochs: .inf"])
 def test_a_value_of_another_type_in_a_file_is_refused_by_name(tmp_path: Path, line: str) -> None:
-    said = refusal(*config(tmp_path, line + "\n"))
-    assert line.split(":")[0] in said and "job.yaml" in said and "expected" in said
+    message = refusal(*config(tmp_path, line + "\n"))
+    assert line.split(":")[0] in message and "job.yaml" in message and "expected" in message
 
 
 def _edges(name: str) -> Tuple[List[str], List[str]]:
@@ -241,14 +247,14 @@ def test_every_number_has_a_range_and_these_are_some_of_them() -> None:
 
 
 @pytest.mark.parametrize("name, value", [(name, value) for name, (good, _) in RANGES.items() for value in good])
-def test_a_value_at_the_rim_of_its_range_is_taken(name: str, value: str) -> None:
+def test_a_value_at_the_bounds_of_its_range_is_accepted(name: str, value: str) -> None:
     parsed(f"--{name}={value}")
 
 
 @pytest.mark.parametrize("name, value", [(name, value) for name, (_, bad) in RANGES.items() for value in bad])
-def test_a_value_beyond_its_range_is_refused_by_name(name: str, value: str) -> None:
-    said = refusal(f"--{name}={value}")
-    assert name in said and "expected" in said
+def test_a_value_outside_its_range_is_refused_by_name(name: str, value: str) -> None:
+    message = refusal(f"--{name}={value}")
+    assert name in message and "expected" in message
 
 
 @pytest.mark.parametrize("models, named", [
@@ -287,7 +293,7 @@ def test_a_flag_of_the_platform_is_ignored_and_listed_once(name: str) -> None:
         assert settings == parsed("--epochs", "3")
 
 
-def test_the_job_says_once_what_it_ignored(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_job_lists_ignored_flags_once(capsys: pytest.CaptureFixture[str]) -> None:
     flags = [f"--{name}=0" for name in PLATFORM]
     with pytest.raises(DataError):
         train.main([*flags, "--zzz", "--data_url", "no/such/folder", "--train_url", "out", *flags])
@@ -325,12 +331,12 @@ def test_an_unknown_key_in_a_file_is_refused_by_name(tmp_path: Path, content: st
 
 @pytest.mark.parametrize("content", [
     b"epochs: [", b"- epochs", b"epochs", b"\xff\xfe", b"a: b: c", b"!!python/object:os.x {}"])
-def test_a_file_that_is_no_list_of_settings_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_list_of_settings_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "job.yaml").write_bytes(content)
     assert "job.yaml" in refusal("--config", str(tmp_path / "job.yaml"))
 
 
-def test_a_config_file_is_sought_from_here_then_beside_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_config_file_is_looked_up_from_the_working_folder_then_beside_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     demo = read(PROJECT / "config" / "demo.yaml")
     assert parsed("--config", "config/demo.yaml").epochs == demo["epochs"] != parsed().epochs
@@ -341,11 +347,11 @@ def test_a_config_file_is_sought_from_here_then_beside_the_job(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("name", ["config/none.yaml", "config", "/no/such/file.yaml"])
-def test_a_config_file_that_is_nowhere_is_refused_by_name(name: str) -> None:
+def test_a_missing_config_file_is_refused_by_name(name: str) -> None:
     assert name in refusal("--config", name)
 
 
-# What is written about them
+# The generated documents
 
 
 def test_the_generated_files_are_as_the_generator_writes_them() -> None:
