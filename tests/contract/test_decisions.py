@@ -340,7 +340,7 @@ def test_the_first_matching_rule_decides_the_meaning_of_the_scores(tmp_path: Pat
 
 @pytest.mark.parametrize("columns, op", [
     ([0.5, 0.25, 0.125], tf.identity), ([0.1, 0.2, 0.702], tf.identity), ([0.0, 1.0, 2.0], tf.sigmoid),
-    ([1.0, 1.0], tf.identity)], ids=str)
+    ([1.0, 1.0], tf.identity)], ids=lambda value: str(value) if isinstance(value, list) else value.__name__)
 def test_rows_in_0_to_1_that_do_not_sum_to_1_require_the_key_scores(tmp_path: Path, columns: Any, op: Any) -> None:
     message = load_error(write(tmp_path / "m", giving("any", columns, op)))
     assert message.startswith("the rows of 'any'") and message.endswith(
