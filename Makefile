@@ -57,7 +57,7 @@ demo: $(VENV)/demo
 test: lint unit
 
 quick: lint
-	$(RUN) -m pytest -q $(PARALLEL) -m "not trains" tests/unit
+	$(RUN) -m pytest -q $(PARALLEL) -m "not trains" tests/unit tests/property
 
 lint: $(VENV)/dev
 	$(VENV)/bin/ruff check .
@@ -66,7 +66,7 @@ lint: $(VENV)/dev
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/dev
-	$(RUN) -m pytest -q $(PARALLEL) tests/unit tests/contract
+	$(RUN) -m pytest -q $(PARALLEL) tests/unit tests/property tests/contract
 
 faults: $(VENV)/dev
 	$(RUN) -m pytest -q tests/fault tests/storage

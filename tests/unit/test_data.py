@@ -32,7 +32,7 @@ def notes_of(dataset: Dataset) -> str:
     return "\n".join(dataset.notes)
 
 
-# What is accepted
+# Accepted data
 
 
 @pytest.mark.parametrize("dev", ["dev", "val", "valid", "validation", "DEV"])
@@ -74,7 +74,7 @@ def test_part_folders_hold_class_folders(tmp_path):
     assert pairs(dataset.test) == ["b|four"]
 
 
-def test_class_folder_files_are_read_in_sorted_order_whatever_the_file_system_says(tmp_path):
+def test_class_folder_files_are_read_in_the_order_of_their_names(tmp_path):
     names = ["b/2", "a/10", "a/9", "b/1", "a/1"]
     files = {"train/" + name: name for name in names}
     dataset = read_dataset(fill(tmp_path, {**files, "dev/a/1": "x", "dev/b/1": "y"}))
@@ -114,7 +114,7 @@ def test_the_train_file_decides_the_columns_of_all_parts(tmp_path):
     assert pairs(dataset.dev) == ["1|0", "0|0", "1|0"]
 
 
-def test_each_file_is_asked_for_a_header_by_itself(tmp_path):
+def test_each_file_has_a_header_of_its_own_or_none(tmp_path):
     train, test = "id,label,text\n1,a,x\n2,b,y\n", "text,id,label\nw,1,b\n"
     dataset = read_dataset(fill(tmp_path, {"train.csv": train, "dev.csv": "1,a,z\n", "test.csv": test}))
     assert pairs(dataset.train) == ["a|x", "b|y"]
@@ -146,7 +146,7 @@ def test_a_first_row_that_may_be_a_header_stops_and_a_setting_decides(tmp_path, 
     assert dataset.labels == (["neg", "pos"] if setting == "yes" else ["kind", "neg", "pos"])
 
 
-# What is refused
+# Refused data
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_first_row_that_may_be_a_header_stops_and_a_setting_decides(tmp_path, 
         ({"train.tsv": "label\ttext\na\tx\nb\ty\n"}, "2 different texts are too few to split"),
     ],
 )
-def test_data_that_cannot_be_meant_are_refused_with_what_was_found(tmp_path, files, message):
+def test_data_that_are_not_recognised_are_refused_with_their_names(tmp_path, files, message):
     with pytest.raises(DataError, match=message):
         read_dataset(fill(tmp_path, files))
 
@@ -244,7 +244,7 @@ def test_too_many_bad_rows_stop_by_share_or_by_count(tmp_path, limit, bad, refus
     assert f"train.tsv:{201 - bad}: 1 cells" in str(refusal.value)
 
 
-# What is pointed out
+# Notes
 
 
 def test_repeated_conflicting_and_shared_texts_are_counted(tmp_path):

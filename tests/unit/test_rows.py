@@ -107,7 +107,7 @@ def test_an_unclear_encoding_stops_and_names_the_setting(tmp_path):
 # Forms
 
 
-def test_a_tab_separated_file_knows_no_quoting(tmp_path):
+def test_a_tab_separated_file_has_no_quotes(tmp_path):
     content = b'pos\t"good\nneg\tso "bad""\nneg\t"\n'
     assert cells_of(tmp_path, "a.tsv", content) == [
         (1, ["pos", '"good']),
@@ -223,7 +223,7 @@ def test_without_a_header_the_column_with_fewer_values_is_the_label():
     assert columns_of(["a|pos", "b|neg", "c|pos"]) == (1, 0, False, 2)
 
 
-def test_a_text_that_is_one_word_is_not_taken_for_a_header():
+def test_a_text_of_one_word_is_not_a_header():
     assert columns_of(["pos|review", "neg|title", "pos|text"]) == (0, 1, False, 2)
     assert columns_of(["pos|review", "neg|title", "pos|text"], "0", "1") == (0, 1, False, 2)
 
@@ -271,7 +271,7 @@ def test_a_wrong_name_or_number_is_refused_with_the_nearest_name():
         columns_of(["x|a", "y|b"], "1", "1")
 
 
-def test_a_file_of_one_column_is_told_what_separates_columns():
+def test_a_file_of_one_column_is_refused_where_a_label_is_needed():
     with pytest.raises(DataError, match=r"one column .* a separator and a text were expected"):
         columns_of(["pos good", "neg bad"])
 

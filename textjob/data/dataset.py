@@ -6,7 +6,7 @@ silently: the rows that are left out are in the notes, which the job prints.
 import hashlib
 import json
 from collections import Counter
-from typing import Dict, List, NamedTuple, Set
+from typing import Dict, List, NamedTuple, Set, Tuple
 
 from textjob.data.examples import Collector, Examples
 from textjob.data.folders import some
@@ -45,7 +45,10 @@ def read_dataset(data_url: str, settings: DataSettings = DataSettings()) -> Data
         DataError: the data cannot be read, or a classifier cannot be trained on them.
     """
     parts = read_parts(data_url, settings)
-    return complete(parts)
+    examples, notes = with_missing_parts(parts)
+    counts = Counter(parts.examples["train"].labels)
+    notes.append(f"classes of train: {some([f'{label} {counts[label]:,}' for label in parts.labels], 20)}")
+    return Dataset(examples["train"], examples["dev"], examples["test"], parts.labels, notes, _digest(examples))
 
 
 def read_parts(data_url: str, settings: DataSettings) -> Parts:
@@ -78,15 +81,14 @@ def read_parts(data_url: str, settings: DataSettings) -> Parts:
     return Parts(parts, labels, collector.notes + _notes_on_texts(parts) + _notes_on_case(labels), collector)
 
 
-def complete(parts: Parts) -> Dataset:
-    """The data set with the missing parts split off.
+def with_missing_parts(parts: Parts) -> Tuple[Dict[str, Examples], List[str]]:
+    """The three parts, those that are missing split off, and all notes.
 
     Raises:
         DataError: the texts are too few.
     """
     examples = dict(parts.examples)
-    notes = parts.notes + _add_missing_parts(examples) + _notes_on_labels(examples, parts.labels)
-    return Dataset(examples["train"], examples["dev"], examples["test"], parts.labels, notes, _digest(examples))
+    return examples, parts.notes + _add_missing_parts(examples) + _notes_on_labels(examples, parts.labels)
 
 
 def _merge_numbers(parts: Dict[str, Examples]) -> List[str]:

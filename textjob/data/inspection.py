@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List
 
-from textjob.data.dataset import complete, read_parts
+from textjob.data.dataset import read_parts, with_missing_parts
 from textjob.data.examples import FIRST, FileReport
 from textjob.settings import DataSettings
 
@@ -68,7 +68,7 @@ def inspect(data_url: str, settings: DataSettings) -> Inspection:
         DataError: the job would stop.
     """
     parts = read_parts(data_url, settings)
-    notes = complete(parts).notes
+    _, notes = with_missing_parts(parts)
     collector = parts.collector
     inspected: Dict[str, PartInspection] = {}
     for name, examples in parts.examples.items():
