@@ -275,6 +275,12 @@ def test_equal_data_give_equal_weights() -> None:
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
+def test_a_fold_is_about_a_fifth_of_the_texts() -> None:
+    folds = wide_part._folds(random_part(1000, words=3000))
+    counts = np.bincount(folds, minlength=5)
+    assert len(counts) == 5 and counts.min() > 150
+
+
 def test_equal_texts_are_held_out_together() -> None:
     part = encoded([[2, 3], [4], [2, 3], [2, 3, 4], [4]] * 20, [0, 1, 0, 1, 1] * 20)
     folds = wide_part._folds(part).reshape(20, 5)

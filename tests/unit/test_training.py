@@ -15,7 +15,7 @@ from textjob.packaging import export
 from textjob.settings import DataSettings, Settings
 from textjob.text.encoding import TextEncoder
 from textjob.training import batches, classifier, dev_weight, feed, trainer
-from textjob.training.checkpoints import Checkpoints
+from textjob.training.checkpoints import Checkpoint, Checkpoints
 from textjob.training.inputs import Inputs, class_weights, prepare, with_wide_part
 from textjob.training.optimizer import Optimizer
 from textjob.training.progress import Progress
@@ -223,6 +223,23 @@ def test_an_interruption_ends_the_run_after_a_checkpoint_of_the_last_step(
     resumed = trainer.train("cnn", inputs, settings, tmp_path, checkpoints)[1]
     complete = train("cnn", inputs, settings, tmp_path / "complete")[1]
     assert all(np.array_equal(resumed.weights[key], complete.weights[key]) for key in complete.weights)
+
+
+class Numbered(Checkpoints):
+    """Records the numbers of the checkpoints."""
+
+    def write(self, number: int, checkpoint: Checkpoint) -> None:
+        self.numbers = [*getattr(self, "numbers", []), number]
+        super().write(number, checkpoint)
+
+
+def test_the_numbers_of_checkpoints_increase_within_epochs_and_between_them(
+        inputs: Inputs, small_data: Path, tmp_path: Path) -> None:
+    checkpoints = Numbered(tmp_path / "checkpoints", {})
+    settings = job(small_data, "--epochs", "3", "--checkpoint_seconds", "0")
+    trainer.train("cnn", inputs, settings, tmp_path, checkpoints)
+    assert len(checkpoints.numbers) == 3 * (4 + 1)  # one per step and one per epoch
+    assert checkpoints.numbers == sorted(set(checkpoints.numbers))
 
 
 # The wide part alone
