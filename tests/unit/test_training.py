@@ -88,6 +88,8 @@ def test_balanced_class_weights_give_each_class_the_same_total_weight(inputs: In
     weights = class_weights(rare, job(small_data, "--class_weights", "balanced"))
     assert np.allclose(weights * [30, 60, 150], 80)
     assert np.array_equal(class_weights(rare, job(small_data)), np.ones(3))
+    absent = inputs._replace(train=inputs.train._replace(labels=np.array([0] * 3 + [1] * 1, np.int32)))
+    assert np.allclose(class_weights(absent, job(small_data, "--class_weights", "balanced")) * [3, 1, 1], 5 / 3)
 
 
 # Repeatability
