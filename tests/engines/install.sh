@@ -16,12 +16,14 @@ install() {  # name, packages...
     # The pip of Python 3.7 prefers source releases to wheels. protobuf and NumPy have the versions of these wheels.
     "$engines/$name/bin/python" -m pip install --quiet --disable-pip-version-check "pip<24.1"
     "$engines/$name/bin/python" -m pip install --quiet --disable-pip-version-check "protobuf<3.21" "$@"
+    # On training images the platform installs the project's requirements in addition. A command of its own, because
+    # TensorFlow 2.1 names one version of SciPy, which it does not need.
+    [ "$name" = tf1.15.5 ] || "$engines/$name/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
     touch "$engines/$name/complete"
     echo "$name: $("$engines/$name/bin/python" -m pip list 2>/dev/null | grep -E '^(tensorflow|tensorflow-cpu|numpy) ' | tr -s ' \n' ' ')"
 }
 
 mkdir -p "$engines"
 install tf1.15.5 tensorflow==1.15.5
-# On training images the project's requirements are installed in addition, as the platform does.
-install tf2.1.0 tensorflow-cpu==2.1.0 "numpy<1.20" botocore -r "$requirements"
-install tf2.6.2 tensorflow-cpu==2.6.2 -r "$requirements"
+install tf2.1.0 tensorflow-cpu==2.1.0 "numpy<1.20" botocore
+install tf2.6.2 tensorflow-cpu==2.6.2

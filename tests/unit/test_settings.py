@@ -336,7 +336,8 @@ def test_a_file_that_is_not_a_list_of_settings_is_refused(tmp_path: Path, conten
     assert "job.yaml" in refusal("--config", str(tmp_path / "job.yaml"))
 
 
-def test_a_config_file_is_looked_up_from_the_working_folder_then_beside_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_config_file_is_looked_up_from_the_working_folder_then_beside_the_job(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     demo = read(PROJECT / "config" / "demo.yaml")
     assert parsed("--config", "config/demo.yaml").epochs == demo["epochs"] != parsed().epochs
