@@ -63,3 +63,8 @@ def test_two_columns_of_texts_stop_and_name_the_settings(tmp_path):
 
 def test_a_row_with_too_many_cells_below_a_header_is_a_bad_row(tmp_path):
     assert texts_of(tmp_path, "a.csv", 'id,text\na7,soup\nb8,"team, goal"\nc9,x,y\n') == ["soup", "team, goal", "ERROR"]
+
+
+def test_a_header_in_the_middle_is_not_classified(tmp_path):
+    table = "id,text\n1,soup\n2,bread\n"
+    assert texts_of(tmp_path, "a.csv", table + table) == ["soup", "bread"] * 2

@@ -190,3 +190,8 @@ def test_the_inspection_has_the_parts_before_anything_is_split_off_and_the_fixed
         "name": "train.csv", "part": "train", "form": "csv", "encoding": "utf-8", "separator": ",",
         "columns": ["label", "text"], "rows": 40, "bad_rows": 1}
     assert "no dev part" in str(inspection.notes) and "train.csv (train): csv, UTF-8" in inspection.as_text()
+
+
+def test_a_separator_of_the_settings_that_a_file_lacks_stops(tmp_path):
+    with pytest.raises(DataError, match=r"dev\.txt: the separator '_!_' \(--separator\) does not occur"):
+        read(tmp_path, {"train.txt": plain(ROWS, "_!_"), "dev.txt": plain(ROWS)}, separator="_!_")

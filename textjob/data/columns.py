@@ -152,7 +152,8 @@ def _locate(
     fitting = [i for i, name in enumerate(names) if name in wanted and not others & {name, str(i)}]
     if len(fitting) > 1:
         choice = ", ".join(f"'{names[i]}' (column {i})" for i in fitting)
-        raise DataError(f"{path}: {choice} have fitting names; choose one with {flag}")
+        join = ", or join several (A,B)" if flag == "--text_column" else ""
+        raise DataError(f"{path}: {choice} have fitting names; choose one with {flag}{join}")
     return fitting[0] if fitting else None
 
 

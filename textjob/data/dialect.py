@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from typing import Dict, Iterable, List, NamedTuple, Tuple
 
+from textjob.data.form import shown
 from textjob.data.names import has_names
 from textjob.errors import DataError
 
@@ -43,6 +44,11 @@ def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
     lines = [line for line in lines if line.strip()]
     if setting:
         separator = WORDS.get(setting, setting)
+        if separator and lines and not any(separator in line for line in lines):
+            raise DataError(
+                f"{name}: the separator {setting!r} (--separator) does not occur in its first lines, such as "
+                f"{shown([lines[0].strip()])}; every table of the data needs this separator"
+            )
         return _fit(lines, separator).dialect if separator else Dialect("", NO_QUOTES)
     if lines and excel_separator(lines[0]):
         return _fit(lines[1:], excel_separator(lines[0])).dialect

@@ -55,31 +55,34 @@ def _records(
 ) -> Iterator[Record]:
     guarded = _guarded(rows, columns.width) if dialect.quotes == NO_QUOTES and columns.width > 1 else rows
     labels: Set[str] = set()
-    header = bool(columns.names)
-    for row in guarded:
-        place = f"{reading.name}:{row.line}"
-        cells = row.cells
+    names = frozenset(columns.names) or LABEL_NAMES
+    width, header = columns.width, bool(columns.names)
+    for line, cells, error in guarded:
+        place = f"{reading.name}:{line}"
         if cells is None:
-            yield Record(place, row.line, "", None, row.error)
+            yield Record(place, line, "", None, error)
         elif header:
             header = False
-        elif _is_repeated_header(cells, columns):
+        elif len(cells) != width:
+            yield Record(place, line, "", None, _wrong_width(len(cells), width, dialect), cells)
+        elif columns.label is None and width > 1 and columns.names and _is_repeated_header(cells, columns):
             reading.notes.append(f"{place}: a header row, as where files were joined; it is not a row")
-            if columns.names:
-                columns = _reordered(columns, normalised(cells))
-        elif len(cells) != columns.width:
-            yield Record(place, row.line, "", None, _wrong_width(len(cells), columns.width, dialect), cells)
         elif columns.label is None:
-            yield Record(place, row.line, _text(cells, columns), None, "", cells)
+            yield Record(place, line, _text(cells, columns), None, "", cells)
         else:
-            label = cells[columns.label].strip()
-            if "\n" in cells[columns.texts[0]]:
-                _refuse_swallowed_rows(cells[columns.texts[0]], labels, columns, dialect, place)
+            label, text = cells[columns.label].strip(), _text(cells, columns)
+            if label.lower() in names and _is_repeated_header(cells, columns):
+                reading.notes.append(f"{place}: a header row, as where files were joined; it is not a row")
+                if columns.names:
+                    columns = _reordered(columns, normalised(cells))
+                continue
+            if "\n" in text:
+                _refuse_swallowed_rows(text, labels, columns, dialect, place)
             elif len(labels) < SAMPLE:
                 labels.add(label)
             if label[:1] in ("[", "_") and labelled:
                 label = _unwrapped(label, place)
-            yield Record(place, row.line, _text(cells, columns), label, "", cells)
+            yield Record(place, line, text, label, "", cells)
 
 
 def _refuse_swallowed_rows(text: str, labels: Set[str], columns: Columns, dialect: Dialect, place: str) -> None:
@@ -101,12 +104,9 @@ def _text(cells: List[str], columns: Columns) -> str:
 
 def _is_repeated_header(cells: List[str], columns: Columns) -> bool:
     """Is a row the header of the file again, or, in a file without one, a row of two known names?"""
-    if columns.label is None or len(cells) != columns.width:
-        return False
-    label = cells[columns.label].strip().lower()
-    if not columns.names:
-        return label in LABEL_NAMES and all(cells[text].strip().lower() in TEXT_NAMES for text in columns.texts)
-    return label in columns.names and sorted(normalised(cells)) == sorted(columns.names)
+    if columns.names:
+        return sorted(normalised(cells)) == sorted(columns.names)
+    return all(cells[text].strip().lower() in TEXT_NAMES for text in columns.texts)
 
 
 def _reordered(columns: Columns, names: List[str]) -> Columns:
