@@ -182,6 +182,16 @@ def test_quantised_logits_differ_from_the_exact_ones_by_less_than_the_bound_of_1
     assert largest > 0.1  # the bound is not loose
 
 
+def test_the_logits_of_given_weights_are_those_of_a_computation_by_hand() -> None:
+    w = {wide.keys(1): np.array([2, 7], np.int32),
+         wide.TABLE: np.array([[100, -50, 10], [20, 60, 24], [0, 0, 0]], np.int8),
+         wide.SCALE: np.array([0.01, 0.02, 0.1], np.float32), wide.BIAS: np.array([0.5, -0.5], np.float32)}
+    logits = outputs(w, encoded([[2], [7], [7, 3, 2], [2, 2], [3]], [0] * 5))
+    expected = [[1.0 / 1.0, -1.0 / 1.0], [0.2 / 2.4, 1.2 / 2.4],  # the inverse document frequencies are 1.0 and 2.4
+                [1.2 / 2.6, 0.2 / 2.6], [2.0 / np.sqrt(2), -2.0 / np.sqrt(2)], [0, 0]]
+    np.testing.assert_allclose(logits, np.array(expected) + [0.5, -0.5], atol=1e-6)
+
+
 def test_every_level_of_a_class_is_used_up_to_127() -> None:
     w = fitted(random_part(), 3)
     assert np.abs(w[wide.TABLE]).max(0).tolist() == [127] * 4 and not w[wide.TABLE][-1].any()

@@ -14,6 +14,7 @@ from textjob.flags import from_flags
 from textjob.packaging import export
 from textjob.settings import DataSettings, Settings
 from textjob.text.encoding import TextEncoder
+from textjob.text.vectors import Vectors
 from textjob.training import batches, classifier, dev_weight, feed, trainer
 from textjob.training.checkpoints import Checkpoint, Checkpoints
 from textjob.training.inputs import Inputs, class_weights, prepare, with_wide_part
@@ -90,6 +91,17 @@ def test_balanced_class_weights_give_each_class_the_same_total_weight(inputs: In
     assert np.array_equal(class_weights(rare, job(small_data)), np.ones(3))
     absent = inputs._replace(train=inputs.train._replace(labels=np.array([0] * 3 + [1] * 1, np.int32)))
     assert np.allclose(class_weights(absent, job(small_data, "--class_weights", "balanced")) * [3, 1, 1], 5 / 3)
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_pretrained_vectors_replace_the_rows_of_their_words_and_no_other_row(
+        model: str, inputs: Inputs, small_data: Path) -> None:
+    size = job(small_data).model[model]["embedding"]
+    vectors = Vectors(np.array([0, 5]), np.arange(2 * size, dtype=np.float32).reshape(2, size))
+    random = classifier.new(model, inputs, job(small_data)).variables["embedding"].numpy()
+    random[[2, 7]] = vectors.values  # the ids 0 and 1 are the padding and the unknown word
+    pretrained = classifier.new(model, inputs._replace(vectors=vectors), job(small_data))
+    assert np.array_equal(pretrained.variables["embedding"].numpy(), random)
 
 
 # Repeatability
