@@ -181,3 +181,9 @@ def test_parquet_without_pyarrow_is_refused_with_the_command(tmp_path, monkeypat
     (tmp_path / "train.parquet").write_bytes(b"PAR1xxxx")
     with pytest.raises(DataError, match="pip install pyarrow"):
         inspect(str(tmp_path), DataSettings())
+
+
+def test_half_of_a_surrogate_pair_makes_a_bad_row(tmp_path):
+    inspection = read(tmp_path, "a.jsonl", FORMS["objects.jsonl"] + '{"text": "cut \\ud83d", "label": "good"}\n')
+    assert (inspection.bad_rows, inspection.parts["train"].rows) == (1, 24)
+    inspection.as_text().encode("utf-8")

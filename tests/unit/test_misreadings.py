@@ -195,3 +195,9 @@ def test_the_inspection_has_the_parts_before_anything_is_split_off_and_the_fixed
 def test_a_separator_of_the_settings_that_a_file_lacks_stops(tmp_path):
     with pytest.raises(DataError, match=r"dev\.txt: the separator '_!_' \(--separator\) does not occur"):
         read(tmp_path, {"train.txt": plain(ROWS, "_!_"), "dev.txt": plain(ROWS)}, separator="_!_")
+
+
+def test_an_unknown_header_stops_where_a_class_has_one_row(tmp_path):
+    rows = [("Urteil", "Meinung"), ("rare", "only one row"), *(("good", text) for _, text in ROWS[:12])]
+    with pytest.raises(DataError, match=r"the first row \('Urteil', 'Meinung'\) may be a header"):
+        read(tmp_path, {"train.csv": table(rows)})

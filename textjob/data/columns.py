@@ -204,7 +204,7 @@ def _chosen(setting: str, flag: str, first: List[str], width: int, path: str) ->
     if wanted in names and not wanted.isdecimal():
         return names.index(wanted)
     raise DataError(
-        f"{flag} {setting!r}: {path} has no such column; it has {width} column(s), and its first row is "
+        f"{flag} '{setting}': {path} has no such column; it has {width} column(s), and its first row is "
         f"{shown(first)}{nearest(wanted, names)}"
     )
 

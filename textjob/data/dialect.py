@@ -46,7 +46,7 @@ def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
         separator = WORDS.get(setting, setting)
         if separator and lines and not any(separator in line for line in lines):
             raise DataError(
-                f"{name}: the separator {setting!r} (--separator) does not occur in its first lines, such as "
+                f"{name}: the separator '{setting}' (--separator) does not occur in its first lines, such as "
                 f"{shown([lines[0].strip()])}; every table of the data needs this separator"
             )
         return _fit(lines, separator).dialect if separator else Dialect("", NO_QUOTES)

@@ -69,7 +69,7 @@ def known_encoding(name: str) -> str:
     """
     encoding = encodings.find_encoding(name) if name else ""
     if name and not encoding:
-        raise DataError(f"--encoding {name!r} is unknown; expected one of {', '.join(encodings.ENCODINGS)}")
+        raise DataError(f"--encoding '{name}' is unknown; expected one of {', '.join(encodings.ENCODINGS)}")
     return encoding
 
 

@@ -9,6 +9,7 @@ from typing import List, Sequence
 from textjob.data.form import Columns, shown
 from textjob.errors import DataError
 
+REPEATED = 0.95  # share of the rows whose label occurs again, from which on a single label is unlike the others
 ENOUGH = 8  # rows below the first one that make a comparison meaningful
 
 
@@ -32,9 +33,10 @@ def is_header(first: List[str], rows: List[List[str]], columns: Columns, name: s
         return False
     if names and len(rows) > 1 and all(is_number(value) for value in counts if value):
         return True
-    if len(rows) < ENOUGH or sum(count for count in counts.values() if count > 1) < 0.95 * len(rows):
+    repeated = sum(count for count in counts.values() if count > 1) / len(rows)
+    if len(rows) < ENOUGH or repeated < (0.5 if names else REPEATED):
         return False
-    if names and is_much_shorter(first, rows, columns):
+    if names and repeated >= REPEATED and is_much_shorter(first, rows, columns):
         return True
     if any(_is_sentence(first[text]) for text in columns.texts):
         return False

@@ -1,7 +1,8 @@
 """JSON: one object per line, or an array of objects; also the exports of doccano and of Label Studio."""
+import json
 import re
 from itertools import chain, islice
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 from textjob.data.files import TextFile
 from textjob.data.form import Columns, Form, Reading, Record, Request, one_label, shown
@@ -10,6 +11,7 @@ from textjob.data.names import LABEL_NAMES, TEXT_NAMES
 from textjob.errors import DataError, nearest
 
 SAMPLE = 1000  # objects that decide the keys
+SURROGATE = re.compile("[\ud800-\udfff]")  # an escape of JSON can write one, UTF-8 cannot
 CHOICES = "label"  # the key for the choices of a Label Studio task
 
 
@@ -62,16 +64,21 @@ def _records(items: Iterator[Item], name: str, keys: List[str], columns: Columns
         texts = [fields.get(keys[text]) for text in columns.texts]
         wrong = next((text for text in texts if isinstance(text, (dict, list))), None)
         if wrong is not None:
-            yield Record(place, item.line, "", None, f"the text is no text but {str(wrong)[:40]}", item.value)
+            error = f"the text is not a string but {json.dumps(wrong)[:40]}"
+            yield Record(place, item.line, "", None, error, item.value)
             continue
         text = " ".join(_as_text(text) for text in texts if _as_text(text).strip())
+        if SURROGATE.search(text):
+            yield Record(place, item.line, "", None, "the text holds half of a surrogate pair, such as \\ud83d", item.value)
+            continue
         if columns.label is None:
             yield Record(place, item.line, text, None, "", item.value)
             continue
         value = fields.get(keys[columns.label])
         labels = value if isinstance(value, list) else [] if value is None else [value]
         if any(isinstance(label, (dict, list)) for label in labels):
-            yield Record(place, item.line, text, None, f"the label is no text but {str(value)[:40]}", item.value)
+            error = f"the label is not a string but {json.dumps(value)[:40]}"
+            yield Record(place, item.line, text, None, error, item.value)
             continue
         label = one_label([_as_text(label) for label in labels], place) if labelled else ""
         yield Record(place, item.line, text, label, "", item.value)
@@ -125,7 +132,7 @@ def _find_keys(keys: List[str], name: str, request: Request) -> Columns:
 
 
 def _key(
-    keys: List[str], setting: str, known: "frozenset[str]", flag: str, name: str, optional: bool = False
+    keys: List[str], setting: str, known: FrozenSet[str], flag: str, name: str, optional: bool = False
 ) -> Optional[int]:
     wanted = {setting.strip().lower()} if setting.strip() else known
     fitting = [i for i, key in enumerate(keys) if key.strip().lower() in wanted]
@@ -134,7 +141,7 @@ def _key(
         raise DataError(f"{name}: the keys {choice} have fitting names; choose one with {flag}")
     if not fitting and setting.strip() and not optional:
         hint = nearest(setting, keys)
-        raise DataError(f"{flag} {setting!r}: {name} has no such key; its keys are {', '.join(keys)}{hint}")
+        raise DataError(f"{flag} '{setting}': {name} has no such key; its keys are {', '.join(keys)}{hint}")
     return fitting[0] if fitting else None
 
 
