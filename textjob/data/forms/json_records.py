@@ -69,7 +69,8 @@ def _records(items: Iterator[Item], name: str, keys: List[str], columns: Columns
             continue
         text = " ".join(_as_text(text) for text in texts if _as_text(text).strip())
         if SURROGATE.search(text):
-            yield Record(place, item.line, "", None, "the text holds half of a surrogate pair, such as \\ud83d", item.value)
+            error = "the text holds half of a surrogate pair, such as \\ud83d"
+            yield Record(place, item.line, "", None, error, item.value)
             continue
         if columns.label is None:
             yield Record(place, item.line, text, None, "", item.value)
