@@ -13,8 +13,8 @@ from typing import Iterator
 
 from textjob.errors import INTERRUPTED
 
-_BANNER = re.compile(rb"oneDNN custom operations|before absl::InitializeLog|cpu_feature_guard|rebuild TensorFlow with|"
-                     rb"^To enable the following instructions")
+_BANNER = re.compile(rb"oneDNN custom operations|oneDNN supports DT_INT32|before absl::InitializeLog|"
+                     rb"cpu_feature_guard|rebuild TensorFlow with|^To enable the following instructions")
 
 
 def exit_on_interrupt() -> None:
@@ -59,7 +59,7 @@ def import_tensorflow() -> None:
     with _without_banner():
         import tensorflow as tf
 
-        tf.constant(0)  # the runtime prints its messages with the first op
+        tf.transpose(tf.constant([[0]]))  # the runtime prints its messages with the first op, oneDNN with this one
     interrupts_raise()
 
 
