@@ -106,9 +106,9 @@ class _Set:
                     file.write(json.dumps(line) + "\n")
 
     def _key(self, row: str, seed: int) -> str:
-        """The identity of a run: the data set, the row, the seed and every setting that changes the result."""
-        identity = {} if row in BASELINES else replace(self.job, seed=seed).recorded(_model_of(row))
-        text = json.dumps([self.name, row, seed, identity], sort_keys=True)
+        """The identity of a run: the data set, the row, the seed and the settings that are not the defaults."""
+        changed = [] if row in BASELINES else self.job.differences(_model_of(row), {})
+        text = json.dumps([self.name, row, seed, changed])
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
     def dataset(self) -> Dataset:

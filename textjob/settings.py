@@ -164,8 +164,8 @@ def default(setting: "Field[Any]") -> Any:
 
 
 def own_defaults(model: str) -> Dict[str, Any]:
-    """The own settings of a model with their defaults, from ``config/<model>.yaml``."""
-    return read_yaml(PROJECT / "config" / f"{model}.yaml")
+    """The own settings of a model with their defaults, from ``config/<model>.yaml``; of an unknown model, none."""
+    return read_yaml(PROJECT / "config" / f"{model}.yaml") if model in MODELS else {}
 
 
 def read_yaml(path: Path) -> Dict[str, Any]:

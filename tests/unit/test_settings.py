@@ -393,3 +393,9 @@ def test_help_prints_each_setting_with_its_reason_and_its_default(
         shown = shown.lower() if isinstance(default, bool) else shown
         assert re.search(rf"--{name} .*{re.escape(reason)} \(default: {re.escape(shown)}\)",
                          re.sub(r"\s+", " ", printed)), name
+
+
+def test_a_folder_of_a_model_that_is_no_longer_in_the_table_is_compared_by_the_common_settings() -> None:
+    recorded = dict(parsed().recorded("cnn"), an_old_model_units=3)
+    assert parsed().differences("an_old_model", recorded) == []
+    assert parsed("--epochs=3").differences("an_old_model", recorded) == ["epochs (was 0, is 3)"]
