@@ -201,7 +201,6 @@ def test_sigterm_writes_a_checkpoint_and_the_job_resumes_to_the_same_result(
     command = flags(data, tmp_path, "--checkpoint_seconds", "86400")
     result = children.run(command, kill_after=undisturbed["seconds"] * 0.6, signal="SIGTERM")
     assert result["code"] == errors.TerminatedError.exit_code == 6
-    assert result["seconds"] < undisturbed["seconds"] * 0.6 + 10
     assert "stopped by SIGTERM" in children.log.read_text(encoding="utf-8")
     assert children.run(command)["code"] == 0
     assert job_result(tmp_path) == job_result(undisturbed["out"])
