@@ -58,7 +58,7 @@ def _refuse_numbers(columns: Columns, body: Rows, name: str, request: Request) -
 
 
 def _is_header(columns: Columns, rows: Rows, name: str, request: Request) -> bool:
-    """Is the first row a header, although it does not name the columns?"""
+    """Whether the first row is a header, although it does not name the columns."""
     if request.settings.header != "auto":
         return request.settings.header == "yes"
     if len(rows[0]) != columns.width:
@@ -96,7 +96,7 @@ def _aligned(rows: Rows, width: int) -> List[str]:
 
 
 def _is_surely_header(columns: Columns, rows: Rows, request: Request) -> bool:
-    """Is the first row a header, because its names fit?
+    """Whether the first row is a header, because its names fit.
 
     In two columns ``review`` may be a text of one word, so that only a label's name, a setting, a number below a word,
     or much longer texts below it make a header.

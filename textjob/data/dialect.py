@@ -78,7 +78,7 @@ def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
 
 
 def _is_prose(lines: List[str], separator: str) -> bool:
-    """Are commas or semicolons those of sentences, because a blank follows nearly all of them?"""
+    """Whether commas or semicolons are those of sentences, because a blank follows nearly all of them."""
     if separator not in (",", ";"):
         return False
     text = "".join(lines)
@@ -186,7 +186,7 @@ def _loss(lines: List[str], dialect: Dialect) -> int:
 
 
 def _written_by_a_program(lines: List[str], separator: str) -> bool:
-    """Are all cells of a column in quotes (R), or all cells with a quote inside them, doubled (Excel)?"""
+    """Whether all cells of a column are in quotes (R), or all cells with a quote inside them, doubled (Excel)."""
     rows = [split_plain(line, separator) for line in lines]
     if len(rows) < 2:
         return False

@@ -41,7 +41,7 @@ def join(url: str, name: str) -> str:
 
 
 def is_output(url: str) -> bool:
-    """Is a folder the --train_url of a job?"""
+    """Whether a folder is the --train_url of a job."""
     names = {entry.name for entry in list_folder(url)}
     return len(names & {"model", "report", "logs", "checkpoints", "metric.json"}) > 1
 

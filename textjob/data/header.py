@@ -1,4 +1,4 @@
-"""Is the first row of a table a header, although its names are unknown?
+"""Whether the first row of a table is a header, although its names are unknown.
 
 A header's cells are unlike their columns: a label that occurs once where all others repeat, a word above numbers.
 """
@@ -14,7 +14,7 @@ ENOUGH = 8  # rows below the first one that make a comparison meaningful
 
 
 def is_header(first: List[str], rows: List[List[str]], columns: Columns, name: str) -> bool:
-    """Is the first row a header, compared with the rows below it?
+    """Whether the first row is a header, compared with the rows below it.
 
     Raises:
         DataError: it may be a header or a row.
@@ -47,7 +47,7 @@ def is_header(first: List[str], rows: List[List[str]], columns: Columns, name: s
 
 
 def are_numbers_below(rows: List[List[str]], columns: Sequence[int]) -> bool:
-    """Is a column a number in every row but the first?"""
+    """Whether one of the columns is a number in every row but the first."""
     body = [row for row in rows[1:] if len(row) == len(rows[0])]
     return bool(body) and any(
         rows[0][i].strip() and not is_number(rows[0][i]) and all(is_number(row[i]) for row in body) for i in columns
@@ -55,12 +55,12 @@ def are_numbers_below(rows: List[List[str]], columns: Sequence[int]) -> bool:
 
 
 def is_number(cell: str) -> bool:
-    """Is a cell a number?"""
+    """Whether a cell is a number."""
     return re.fullmatch(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", cell) is not None
 
 
 def is_name(cell: str) -> bool:
-    """May a cell be the name of a column: at most three words (or eight Chinese characters) without punctuation?"""
+    """Whether a cell can name a column: at most three words (or eight Chinese characters) without punctuation."""
     cell = cell.strip()
     if re.search(r"[.,!?;:。，！？；：…\"]", cell) or is_number(cell):
         return False
@@ -72,13 +72,13 @@ def _is_sentence(cell: str) -> bool:
 
 
 def _is_unlike_texts(first: List[str], rows: List[List[str]], columns: Columns) -> bool:
-    """Does no other row have one of the first row's texts?"""
+    """Whether no other row has the texts of the first row."""
     texts = {tuple(row[i].strip() for i in columns.texts) for row in rows}
     return tuple(first[i].strip() for i in columns.texts) not in texts
 
 
 def is_much_shorter(first: List[str], rows: List[List[str]], columns: Columns) -> bool:
-    """Is the first row's text at most half as long as nearly all others?"""
+    """Whether the text of the first row is at most half as long as nearly all others."""
     if not rows:
         return False
     length = sum(len(first[i]) for i in columns.texts)

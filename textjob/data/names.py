@@ -19,5 +19,5 @@ def normalised(cells: Sequence[str]) -> List[str]:
 
 
 def has_names(cells: Sequence[str]) -> bool:
-    """Does a row name a label or a text?"""
+    """Whether a row names a label or a text."""
     return any(name in LABEL_NAMES or name in TEXT_NAMES for name in normalised(cells))

@@ -115,7 +115,7 @@ def _by_number(entry: Entry) -> List[object]:
 
 
 def _holds_class_folders(url: str, folders: List[Entry]) -> bool:
-    """Is at least one file inside a folder of this folder, at any depth?"""
+    """Whether at least one file is inside a folder of this folder, at any depth."""
     return any(files for folder in folders for _, _, files in os.walk(join(url, folder.name)))
 
 

@@ -103,7 +103,7 @@ def _text(cells: List[str], columns: Columns) -> str:
 
 
 def _is_repeated_header(cells: List[str], columns: Columns) -> bool:
-    """Is a row the header of the file again, or, in a file without one, a row of two known names?"""
+    """Whether a row repeats the header of the file, or, in a file without one, consists of two known names."""
     if columns.names:
         return sorted(normalised(cells)) == sorted(columns.names)
     return all(cells[text].strip().lower() in TEXT_NAMES for text in columns.texts)

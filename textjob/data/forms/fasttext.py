@@ -12,7 +12,7 @@ SEPARATED = re.compile(r"\s*__label__[^\s,;|]+[,;|](?!\s*__label__)(?=\S)")
 
 
 def fits(file: TextFile, lines: List[str]) -> bool:
-    """Do nearly all lines begin with a label, which is not a cell of a table (``__label__good,a text``)?"""
+    """Whether nearly all lines begin with a label that is not a cell of a table (``__label__good,a text``)."""
     labelled = [line for line in lines if line.lstrip().startswith(PREFIX)]
     return len(labelled) >= max(1.0, 0.9 * len(lines)) and not all(SEPARATED.match(line) for line in labelled)
 

@@ -16,7 +16,7 @@ CHOICES = "label"  # the key for the choices of a Label Studio task
 
 
 def fits(file: TextFile, lines: List[str]) -> bool:
-    """Does the file begin with an object of JSON?
+    """Whether the file begins with an object of JSON.
 
     Raises:
         DataError: it begins like JSON, but is one object over several lines, or not JSON (Python writes ``{'a': 1}``).

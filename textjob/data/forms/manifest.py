@@ -12,7 +12,7 @@ KIND = "text_classification"
 
 
 def fits(file: TextFile, lines: List[str]) -> bool:
-    """Does the file begin with an object that has a source and annotations?"""
+    """Whether the file begins with an object that has a source and annotations."""
     value = first_object(lines) or {}
     source = value.get("source")
     return isinstance(source, str) and (source.startswith(CONTENT) or isinstance(value.get("annotation"), list))
