@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
+from textjob import manifest
 from textjob.data.folders import Source
 from textjob.data.form import Reading, Record
 from textjob.data.records import Records
@@ -153,8 +154,8 @@ def _resume(output: Path, rows: Iterator[_Row]) -> int:
 
 def _package_digest(package: Path) -> str:
     """The hash of a package: of its manifest, which lists the hashes of its files, else of its graph."""
-    names = [name for name in ("manifest.json", "saved_model.pb") if (package / name).is_file()]
-    return hashlib.sha256(b"".join((package / name).read_bytes() for name in names[:1])).hexdigest()
+    names = [name for name in (manifest.MANIFEST, "saved_model.pb") if (package / name).is_file()]
+    return manifest.sha256(str(package / names[0]))
 
 
 def _digest(path: str) -> str:
@@ -164,9 +165,5 @@ def _digest(path: str) -> str:
     for file in files:
         if len(files) > 1:
             digest.update(str(file.relative_to(path)).encode("utf-8", "surrogateescape"))
-        with open(str(file), "rb") as content:
-            chunk = content.read(1 << 20)
-            while chunk:
-                digest.update(chunk)
-                chunk = content.read(1 << 20)
+        digest.update(manifest.sha256(str(file)).encode("ascii"))
     return digest.hexdigest()

@@ -8,7 +8,6 @@ A checkpoint is written to a temporary folder that is then renamed, so a kill le
 checkpoint that is damaged for another reason (a disk, an interrupted copy) is detected by its hashes, reported and
 skipped.
 """
-import errno
 import re
 import shutil
 from pathlib import Path
@@ -17,11 +16,10 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 import numpy as np
 
 from textjob import manifest
-from textjob.errors import DiskFullError
+from textjob.errors import DISK_FULL, DiskFullError
 
 KEPT = 2
 STATE, FACTS = "state.npz", "facts.json"
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Checkpoint(NamedTuple):
@@ -56,7 +54,7 @@ class Checkpoints:
                 manifest.write_json(aside / FACTS, dict(checkpoint.facts, **self._identity))
                 manifest.write_manifest(aside)
         except OSError as error:
-            if error.errno not in _DISK_FULL:
+            if error.errno not in DISK_FULL:
                 raise
             raise DiskFullError(
                 f"the disk is full: a checkpoint of {size:,} bytes cannot be written to {self.folder}, where "
