@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from textjob.errors import PackageError
 
@@ -113,10 +113,13 @@ def write_json(path: Path, content: Dict[str, Any]) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Dict[str, Any]:
-    """Read a JSON object; raises :class:`PackageError` if the file does not contain one."""
+def read_json(path: Path, as_object: Optional[Callable[[List[Tuple[str, Any]]], Any]] = None) -> Dict[str, Any]:
+    """Read a JSON object; raises :class:`PackageError` if the file does not contain one.
+
+    ``as_object`` makes each object of its keys and values, which may repeat a key; without it, the last one wins.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=as_object)
     except (OSError, ValueError) as error:
         raise PackageError(f"{path} cannot be read: {error}")
     if not isinstance(content, dict):

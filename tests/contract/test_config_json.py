@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jobs import read_json
 
-from textjob.check.config_json import RUNTIMES, findings
+from textjob.check.config_json import RUNTIMES, findings, read
 from textjob.check.finding import FAULT, NOTE, OK
 from textjob.engines.registry import engines
 
@@ -95,8 +95,10 @@ BROKEN = [
     ("health", {"url": "/health"}, FAULT, "3016"),
     ("metrics", [], FAULT, "3015"),
     ("metrics.loss", 0.1, NOTE, ""),
-    *[("metrics.f1", value, FAULT, "3015")
-      for value in (True, "0.9", None, -0.1, 1.1, 10 ** 400, float("nan"), float("inf"))],
+    *[("metrics.f1", value, FAULT, "3015") for value in (True, "0.9", None, 10 ** 400, float("nan"), float("inf"))],
+    *[("metrics." + name, value, NOTE, "") for name in ("f1", "recall", "precision", "accuracy")
+      for value in (-0.1, 1.1, 92.5, 10 ** 300)],
+    *[("metrics." + name, 12.5, NOTE, "") for name in ("mae", "mse")],
     ("modeltype", "TensorFlow", NOTE, ""),
     ("apis", GONE, NOTE, "3514"),
     ("apis", {}, FAULT, "3015"),
@@ -121,7 +123,9 @@ BROKEN = [
     (PROPERTIES + ".text.type", "null", NOTE, "3514"),
     (PROPERTIES + ".text.type", "file", NOTE, "3514"),
     (PROPERTIES + ".text.type", ["string", "null"], NOTE, "3514"),
-    (PROPERTIES + ".text.type", 1, FAULT, "3015"),
+    *[(PROPERTIES + ".text.type", value, FAULT, "3015") for value in (1, "float", "String", ["string", "list"], [1])],
+    *[("apis[0].response.data.type", value, FAULT, "3015") for value in ("list", "float", "dict", "box", [None])],
+    ("apis[0].response.data.properties.data.properties.resp_data.items[0].type", "list", FAULT, "3015"),
     (PROPERTIES + ".text.required", True, FAULT, "3015"),
     (PROPERTIES + ".text.index", GONE, NOTE, "3514"),
     *[(PROPERTIES + ".text.index", value, FAULT, "3015") for value in ("0", 0.0, False, None, -1, [0])],
@@ -142,7 +146,8 @@ BROKEN = [
     *[("dependencies", install(package_name="numpy" + letter), FAULT, "3015", "[0].packages[0].package_name")
       for letter in "&!'\"<>="],
     *[("dependencies", install(package_name=name + ".whl"), FAULT, "3017", "[0].packages[0].package_name")
-      for name in ("absent", "../beside", "folder", "\0", "\ud800", "a" * 5000)],
+      for name in ("absent", "../beside", "folder", "\0", "\ud800", "a" * 5000, "/home/mind/model/absent",
+                   "/home/mind/model/../beside", "/home/mind/there", "/home/mind/model/1/2/there", "$HOME/there")],
     ("dependencies", install(package_name="numpy", version="1.0"), NOTE, "", "[0].packages[0].version"),
     ("dependencies", install(package_name="numpy", package_version=1.0, restraint="EXACT"), FAULT, "3015",
      "[0].packages[0].package_version"),
@@ -168,11 +173,24 @@ ALLOWED = [
     *[("dependencies", install(package_name="jieba", package_version="0.42.1", restraint=restraint))
       for restraint in ("EXACT", "ATLEAST", "ATMOST")],
     ("dependencies", install(package_name="there.whl") + install(package_name="jieba")),
+    *[("dependencies", install(package_name=folder + "there.whl")) for folder in (
+        "/home/mind/model/", "/home/mind/model/1/", "/home/ma-user/infer/model/1/", "${HOME}/model/",
+        "$HOME/model/1/")],
+    *[("apis[0].method", value) for value in ("POST", "Post")],
+    *[("apis[0]." + side + ".Content-type", value) for side in ("request", "response") for value in (
+        "Application/JSON", "application/json; charset=utf-8", "application/json;charset=UTF-8", " application/json ")],
+    ("apis[0].request", {"Content-type": "Multipart/Form-Data; boundary=x", "data": {"type": "object", "properties": {
+        "images": {"type": "file"}}}}),
+    *[(ROWS + "." + keyword, 4) for keyword in ("minItems", "maxItems", "uniqueItems")],
+    *[(ROWS + ".items[0]." + keyword, value) for keyword, value in (
+        ("additionalProperties", False), ("patternProperties", {}), ("$schema", "x"), ("title", "x"), ("minimum", 0))],
+    ("apis[0].response.data", {"type": "array", "minItems": 2, "items": [{"type": "string"}, {"type": "number"}]}),
+    ("apis[0].response.data", {"type": ["array", "null"], "items": {"type": "integer"}}),
 ]
 
 
 def named(row: Tuple[Any, ...]) -> str:
-    return "{} {:.40}".format(row[0].rsplit("properties.", 1)[-1], "gone" if row[1] is GONE else ascii(row[1]))
+    return f"{row[0].rsplit('properties.', 1)[-1]} {'gone' if row[1] is GONE else ascii(row[1])[:40]}"
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +224,8 @@ def test_each_code_of_the_manual_has_a_rule() -> None:
 
 @pytest.mark.parametrize("place, value, hint", [
     ("model_type", "tensorflow", "TensorFlow"), ("runtime", "tf2.1-python3.8", "tf2.1-python3.7"),
+    ("runtime", "tf1.15-python3.6", "tf1.15-python3.7"), ("runtime", "TF-2.6.2-python3.7", "tf2.6-python3.7"),
+    ("runtime", "tensorflow_2.1.0-cuda_10.1-py_3.8", "tensorflow_2.1.0-cuda_10.1-py_3.7-ubuntu_18.04-x86_64"),
     ("modeltype", "TensorFlow", "model_type"), ("metrics.acuracy", 0.9, "accuracy"), (ROWS + ".item", [], "items"),
     ("apis[0].procotol", "http", "protocol"), ("apis[0].request.Content-Type", "application/json", "Content-type"),
     ("dependencies", install(package_name="jieba", pakage_version="1.0"), "package_version"),
@@ -213,6 +233,41 @@ def test_each_code_of_the_manual_has_a_rule() -> None:
 def test_a_misspelt_name_is_reported_with_the_nearest_valid_name(real: Any, place: str, value: Any, hint: str) -> None:
     (finding,) = findings(changed(real, place, value), Path("missing"))
     assert finding.message.endswith(f"did you mean {hint!r}?")
+
+
+@pytest.mark.parametrize("runtime", ["tf2.3-python3.7", "tensorflow_2.10.0-cuda_11.2-py_3.8", "python3.7",
+                                     "pytorch_2.1.0-cuda_12.1-py_3.10"])
+def test_a_runtime_with_another_tensorflow_is_not_proposed(real: Any, runtime: str) -> None:
+    (finding,) = findings(changed(real, "runtime", runtime), Path("missing"))
+    assert finding.level == NOTE and "did you mean" not in finding.message
+
+
+@pytest.mark.parametrize("name, expected", [("list", "array"), ("float", "number"), ("dict", "object"),
+                                            ("Integer", "integer")])
+def test_a_type_of_another_language_is_reported_with_that_of_json_schema(real: Any, name: str, expected: str) -> None:
+    (finding,) = findings(changed(real, "apis[0].response.data.type", name), Path("missing"))
+    assert finding.message.endswith(f"here {expected!r}")
+
+
+def test_a_key_inside_another_object_is_reported_with_its_place(real: Any) -> None:
+    misplaced = changed(real, "apis[0].request.response", real["apis"][0]["response"])
+    (finding,) = findings(misplaced, Path("missing"))
+    assert (finding.level, finding.message.split()[0]) == (NOTE, "apis[0].request.response")
+    assert finding.message.endswith("move it to apis[0].response")
+
+
+def test_each_repeated_key_is_a_fault_with_its_place_and_its_values(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(
+        """{"model_type": "TensorFlow", "model_algorithm": "a", "model_algorithm": "b", "model_algorithm": "a",
+            "apis": [{"url": "/x", "url": "/", "request": {"Content-type": "application/json", "data": {
+                "type": "object", "properties": {"text": {"type": "string", "index": 0}, "text": {"type": "string",
+                "index": 0, "index": 0}}}},
+                "response": {"Content-type": "application/json", "data": {"type": "object"}}}]}""", encoding="utf-8")
+    config = read(tmp_path / "config.json")
+    assert reported(config) == [(FAULT, "3015", place) for place in (
+        "model_algorithm", "apis[0].url", "apis[0].request.data.properties.text",
+        "apis[0].request.data.properties.text.index")]
+    assert "occurs 2 times in its object, with the values '/x' and '/'" in findings(config, tmp_path)[1].message
 
 
 def test_every_missing_key_of_an_empty_config_is_reported() -> None:

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple
 
-from textjob import manifest
 from textjob.check import answers, config_json, files, graph
 from textjob.check.finding import FAULT, Finding, has_fault
 from textjob.errors import PackageError, one_line
@@ -84,7 +83,7 @@ def _config(folder: Path) -> List[Finding]:
     if not (folder / package.CONFIG).is_file():  # files.complete reports it
         return []
     try:
-        return config_json.findings(manifest.read_json(folder / package.CONFIG), folder)
+        return config_json.findings(config_json.read(folder / package.CONFIG), folder)
     except PackageError as error:
         return [Finding(FAULT, "config.json", str(error), "ModelArts.3015")]
 
