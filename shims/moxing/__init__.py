@@ -1,5 +1,6 @@
 """Stand-in for the platform's package of this name, outside the platform: ``mox.file`` for local paths, obs:// and s3://.
 
+Hyper parameters and flags are read from the command line; a training function raises an error with its replacement.
 The platform's package is used even if this one comes first on ``sys.path``. An unrelated package of the same name (such
 as the one on PyPI) has no ``file.copy_parallel``: it causes one warning, and the stand-in is used.
 """
@@ -50,10 +51,20 @@ if _next is None or _import_real(_next) is None:
     import logging
 
     from moxing._shim import settings
+    from moxing._shim.training import (
+        ModeKeys,
+        get_flag,
+        get_hyper_parameter,
+        set_flag,
+        set_hyper_parameter,
+        unsupported,
+    )
     from moxing.framework import file
+
+    __getattr__ = unsupported("moxing")
 
     __version__ = "2.1.0+shim"
     if not settings.silent():  # as the platform's package does on import
         logging.getLogger().setLevel(logging.INFO)
         print(f"INFO:root:Using MoXing-v{__version__}")
-    __all__ = ["file"]
+    __all__ = ["ModeKeys", "file", "get_flag", "get_hyper_parameter", "set_flag", "set_hyper_parameter"]

@@ -29,7 +29,21 @@ for root in (sys.argv[2], "memory://root", "file://" + sys.argv[2] + "/again"):
     assert mox.file.stat(root + "/d/x").length == 4
     mox.file.remove(root + "/d", recursive=True)
     assert not mox.file.exists(root + "/d")
+import glob
 import os
+import shutil
+mox.file.shift("os", "mox")
+for root in (sys.argv[2], "memory://root"):
+    assert sorted(path[len(root):] for path in glob.glob(root + "/a/**", recursive=True)) == [
+        "/a/", "/a/b", "/a/b/y", "/a/x"], root
+    shutil.copytree(root + "/a", root + "/e", ignore=shutil.ignore_patterns("b"))
+    assert os.listdir(root + "/e") == ["x"] and [files for _, _, files in os.walk(root + "/e")] == [["x"]], root
+    for call in (lambda: os.makedirs(root + "/e"), lambda: shutil.copytree(root + "/a", root + "/e")):
+        try:
+            call()
+        except FileExistsError:
+            continue
+        raise AssertionError("FileExistsError is expected")
 os.environ["S3_ENDPOINT"] = "http://127.0.0.1:1"
 try:
     mox.file.exists("obs://bucket/x")

@@ -54,12 +54,14 @@ def test_set_auth_has_the_platforms_keywords_and_none_keeps_a_value(mox: Any) ->
 def test_all_import_forms_of_scripts_work() -> None:
     import moxing
     import moxing as mx
+    import moxing.mxnet
+    import moxing.pytorch
     import moxing.tensorflow as mox
     from moxing.framework import file
     from moxing.framework.file import file_io
     from moxing.framework.util import runtime
 
-    assert mox.file is moxing.file is mx.file is file
+    assert mox.file is moxing.file is mx.file is file is moxing.mxnet.file is moxing.pytorch.file
     assert file.file_io is file_io and callable(runtime.reset_logger)
     assert all(callable(getattr(file_io, name)) for name in SIGNATURES if name != "shift")
 

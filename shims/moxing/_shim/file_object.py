@@ -22,7 +22,7 @@ class File:
     """A file object for any URL; data is in the store after ``flush`` or ``close``."""
 
     def __init__(self, name: Any, mode: str = "r", encoding: Optional[str] = None, errors: Optional[str] = None,
-                 newline: Optional[str] = None) -> None:
+                 newline: Optional[str] = None, buffering: int = -1) -> None:
         self._stream: Any = None
         self._spool = ""
         self.name, self.mode = name, _normal(mode)
@@ -30,10 +30,11 @@ class File:
         self._writes = self.mode.strip("b") != "r"
         # "w" makes an empty object even if nothing is written.
         self._unsaved, self._uploading = self.mode[0] == "w", False
-        text = {"encoding": None if "b" in self.mode else encoding or "utf-8", "errors": errors, "newline": newline}
+        options = {"encoding": None if "b" in self.mode else encoding or "utf-8", "errors": errors,
+                   "newline": newline, "buffering": buffering}
         if not self._location.store.local:
             self._spool = self._download()
-        self._stream = _open(self._spool or self._location.path, self.mode, text, self._location)
+        self._stream = _open(self._spool or self._location.path, self.mode, options, self._location)
 
     def read(self, n: int = -1) -> Any:
         """``n`` characters or bytes; all that follow if ``n`` is negative or None."""
@@ -174,9 +175,9 @@ class File:
             os.unlink(self._spool)
 
 
-def _open(path: str, mode: str, text: Any, location: Location) -> Any:
+def _open(path: str, mode: str, options: Any, location: Location) -> Any:
     try:
-        return open(path, mode, **text)
+        return open(path, mode, **options)
     except FileNotFoundError:
         if mode[0] != "r":
             raise

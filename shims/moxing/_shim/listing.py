@@ -2,8 +2,9 @@
 import fnmatch
 import glob as local_glob
 import stat as modes
-from typing import Iterable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
+from moxing._shim.errors import missing
 from moxing._shim.locations import locate
 from moxing._shim.store import Entry, Location
 
@@ -49,35 +50,67 @@ class DirEntry:
         return f"<DirEntry {self.name!r}>"
 
 
-def walk(folder: Location) -> Iterator[Tuple[str, List[str], List[str]]]:
-    """os.walk's triples, top down, for an object store."""
-    entries = folder.store.list_dir(folder.path)
-    names = [entry.name for entry in entries if entry.is_dir]
-    if not entries and not folder.store.is_dir(folder.path):
+def walk(folder: Location, topdown: bool = True, onerror: Optional[Callable[[OSError], Any]] = None
+         ) -> Iterator[Tuple[str, List[str], List[str]]]:
+    """os.walk's triples for an object store; without ``onerror``, an error other than a missing folder is raised."""
+    try:
+        entries = folder.store.list_dir(folder.path)
+        is_missing = not entries and not folder.store.is_dir(folder.path)
+    except OSError as error:
+        if onerror is None:
+            raise
+        onerror(error)
         return
-    yield folder.url, names, [entry.name for entry in entries if not entry.is_dir]
+    if is_missing:
+        if onerror is not None:
+            onerror(missing(folder.url))
+        return
+    names = [entry.name for entry in entries if entry.is_dir]
+    triple = folder.url, names, [entry.name for entry in entries if not entry.is_dir]
+    if topdown:
+        yield triple
     for name in names:
-        yield from walk(folder.child(name))
+        yield from walk(folder.child(name), topdown, onerror)
+    if not topdown:
+        yield triple
 
 
-def glob(pattern: Location) -> List[str]:
+def glob(pattern: Location, recursive: bool = False, include_hidden: bool = False) -> List[str]:
     """The full URLs that match a pattern, by the rules of glob.glob, also for hidden files."""
     if pattern.store.local:
         prefix = pattern.url[:len(pattern.url) - len(pattern.path)]  # file://, if the caller wrote it
         return sorted(prefix + path for path in local_glob.glob(pattern.path))
     scheme, _, rest = pattern.url.partition("://")
     first, *parts = rest.split("/")
+    parts = [part for part in parts if part]
     matches = [locate(f"{scheme}://{first}")]
-    for part in parts:
-        matches = list(_matches(matches, part))
-    return sorted(match.url for match in matches if match.exists())
+    for number, part in enumerate(parts, 1):
+        only_folders = number < len(parts) or pattern.slash
+        matches = [match for folder in matches for match in (
+            _tree(folder, only_folders, include_hidden) if recursive and part == "**"
+            else _matches(folder, part, include_hidden))]
+    if pattern.slash:
+        return sorted({match.url.rstrip("/") + "/" for match in matches if match.store.is_dir(match.path)})
+    is_listed = bool(parts) and local_glob.has_magic(parts[-1])
+    return sorted({match.url for match in matches if is_listed or match.exists()})
 
 
-def _matches(folders: Iterable[Location], part: str) -> Iterator[Location]:
-    for folder in folders:
-        if not local_glob.has_magic(part):
-            yield folder.child(part)
-            continue
-        for entry in folder.store.list_dir(folder.path):
-            if fnmatch.fnmatchcase(entry.name, part) and (part[0] == "." or entry.name[0] != "."):
-                yield folder.child(entry.name)
+def _matches(folder: Location, part: str, include_hidden: bool) -> Iterator[Location]:
+    """The entries of a folder that match one part of a pattern."""
+    if not local_glob.has_magic(part):
+        yield folder.child(part)
+        return
+    for entry in folder.store.list_dir(folder.path):
+        if fnmatch.fnmatchcase(entry.name, part) and (include_hidden or part[0] == "." or entry.name[0] != "."):
+            yield folder.child(entry.name)
+
+
+def _tree(folder: Location, only_folders: bool, include_hidden: bool) -> Iterator[Location]:
+    """The matches of ``**``: the folder itself, with a slash as in glob.glob, and the entries at any depth."""
+    if not folder.store.is_dir(folder.path):
+        return
+    yield folder if only_folders else folder.child("")._replace(slash=True)
+    for entry in folder.store.list_tree(folder.path):
+        is_hidden = any(name.startswith(".") for name in entry.name.split("/"))
+        if (entry.is_dir or not only_folders) and (include_hidden or not is_hidden):
+            yield folder.child(entry.name)

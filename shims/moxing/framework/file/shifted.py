@@ -1,95 +1,83 @@
 """``mox.file.shift('os', 'mox')``: Python's own file functions also accept URLs of an object store.
 
-Calls without such a URL go to the original function with the same arguments.
+A call without such a URL goes to the original function with the same arguments. A call with one has the same arguments,
+too: :mod:`moxing.framework.file.url_functions` respects each of them, or refuses it with a sentence.
 """
 import builtins
 import functools
 import glob
+import inspect
 import os
 import shutil
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Tuple
 
-from moxing._shim.file_object import File
 from moxing._shim.locations import is_object_url
-from moxing.framework.file import file_io
+from moxing.framework.file import file_io, url_functions
 
-_shifted: Dict[str, Any] = {}
+
+class Shifted(NamedTuple):
+    """A function of Python, the function that replaces it for URLs, and how many of its first arguments are paths."""
+
+    module: Any
+    name: str
+    for_urls: Callable[..., Any]
+    paths: int = 1
+
+
+FUNCTIONS: Tuple[Shifted, ...] = (
+    Shifted(builtins, "open", url_functions.open_url),
+    Shifted(os, "listdir", url_functions.listdir),
+    Shifted(os, "makedirs", url_functions.makedirs),
+    Shifted(os, "mkdir", url_functions.mkdir),
+    Shifted(os, "remove", url_functions.remove),
+    Shifted(os, "rename", url_functions.rename, paths=2),
+    Shifted(os, "scandir", url_functions.Scan),
+    Shifted(os, "stat", url_functions.stat),
+    Shifted(os, "walk", url_functions.walk),
+    Shifted(os.path, "exists", file_io.exists),
+    Shifted(os.path, "getsize", url_functions.getsize),
+    Shifted(os.path, "isdir", file_io.is_directory),
+    Shifted(glob, "glob", url_functions.glob),
+    Shifted(shutil, "copyfile", url_functions.copyfile, paths=2),
+    Shifted(shutil, "copytree", url_functions.copytree, paths=2),
+    Shifted(shutil, "rmtree", url_functions.rmtree),
+)
+_originals: Dict[str, Any] = {}
 
 
 def shift(origin: str, target: str) -> None:
     """Replace the functions, once per process; a second call has no effect."""
     if (origin, target) != ("os", "mox"):
         raise ValueError(f"shift({origin!r}, {target!r}): shift('os', 'mox') is the only supported call")
-    if _shifted:
+    if _originals:
         return
-    for module, name, replacement in _replacements():
-        original = getattr(module, name)
-        _shifted[f"{module.__name__}.{name}"] = original
-        setattr(module, name, _by_argument(original, replacement))
+    for entry in FUNCTIONS:
+        original = getattr(entry.module, entry.name)
+        replacement = accepting_urls(original, entry)
+        _originals[f"{entry.module.__name__}.{entry.name}"] = original
+        setattr(entry.module, entry.name, replacement)
+        # shutil looks its functions up in these sets before it passes dir_fd or follow_symlinks.
+        for supported in (os.supports_dir_fd, os.supports_effective_ids, os.supports_fd, os.supports_follow_symlinks):
+            if original in supported:
+                supported.add(replacement)
 
 
-def _replacements() -> Tuple[Tuple[Any, str, Callable[..., Any]], ...]:
-    return (
-        (builtins, "open", _open),
-        (os, "listdir", file_io.list_directory),
-        (os, "makedirs", lambda name, mode=0o777, exist_ok=False: file_io.make_dirs(name)),
-        (os, "mkdir", lambda path, mode=0o777, **_: file_io.mk_dir(path)),
-        (os, "remove", lambda path, **_: file_io.remove(path)),
-        (os, "rename", lambda src, dst, **_: file_io.rename(src, dst)),
-        (os, "scandir", lambda path: _Scan(file_io.scan_dir(path))),
-        (os, "stat", lambda path, **_: file_io.stat(path)),
-        (os, "walk", lambda top, topdown=True, onerror=None, followlinks=False: file_io.walk(top, topdown)),
-        (os.path, "exists", file_io.exists),
-        (os.path, "getsize", file_io.get_size),
-        (os.path, "isdir", file_io.is_directory),
-        (glob, "glob", lambda pathname, **_: file_io.glob(pathname)),
-        (shutil, "copyfile", _copyfile),
-        (shutil, "copytree", _copytree),
-        (shutil, "rmtree", lambda path, *_, **__: file_io.remove(path, recursive=True)),
-    )
+def accepting_urls(original: Callable[..., Any], entry: Shifted) -> Callable[..., Any]:
+    """The function that calls ``entry.for_urls`` if a path is a URL, and else the original, with all arguments."""
+    signature = inspect.signature(original)
+    paths = list(signature.parameters)[:entry.paths]
+    accepted = inspect.signature(entry.for_urls).parameters
+    keywords = [*paths, "root_dir"]  # glob.glob's root_dir is a path, too
 
-
-def _by_argument(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def function(*args: Any, **kwargs: Any) -> Any:
-        paths = (*args[:2], *kwargs.values())
-        return (replacement if any(is_object_url(path) for path in paths) else original)(*args, **kwargs)
+        if not any(map(is_object_url, (*args[:entry.paths], *map(kwargs.get, keywords)))):
+            return original(*args, **kwargs)
+        given = dict(signature.bind(*args, **kwargs).arguments)
+        urls = [given.pop(name) for name in paths]
+        for name in [name for name in given if name not in accepted]:  # an argument that a newer Python has
+            if given.pop(name) != signature.parameters[name].default:
+                raise url_functions.unsupported(entry.name, urls[0], name, "this version of the stand-in lacks it")
+        return entry.for_urls(*urls, **given)
 
     return function
-
-
-def _open(file: Any, mode: str = "r", buffering: int = -1, encoding: Any = None, errors: Any = None,
-          newline: Any = None, closefd: bool = True, opener: Any = None) -> Any:
-    return File(file, mode, encoding, errors, newline)
-
-
-def _copyfile(src: Any, dst: Any, follow_symlinks: bool = True) -> Any:
-    file_io.copy(src, dst)
-    return dst
-
-
-def _copytree(src: Any, dst: Any, *_: Any, **__: Any) -> Any:
-    file_io.copy_parallel(src, dst)
-    return dst
-
-
-class _Scan:
-    """os.scandir's result: an iterator and a context manager."""
-
-    def __init__(self, entries: Iterator[Any]) -> None:
-        self._entries = entries
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._entries
-
-    def __next__(self) -> Any:
-        return next(self._entries)
-
-    def __enter__(self) -> "_Scan":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """No resources are held."""
