@@ -23,6 +23,12 @@ assert builtins.open is once is not original, "idempotent"
 for where in (root, local):
     os.makedirs(where + "/a/b", exist_ok=True)
     os.makedirs(name=where + "/a/b", exist_ok=True)
+    try:
+        os.makedirs(where + "/a/b")
+    except FileExistsError:
+        pass
+    else:
+        raise AssertionError("FileExistsError is expected")
     os.mkdir(where + "/a/c")
     with open(where + "/a/x.txt", "w", encoding="utf-8") as stream:
         stream.write("text")
@@ -37,6 +43,7 @@ for where in (root, local):
     assert [entry.name for entry in os.scandir(where + "/a") if entry.is_file()] == ["x.txt"]
     assert [files for _, _, files in os.walk(where + "/a", topdown=True)] == [["x.txt"], [], []]
     assert glob.glob(where + "/a/*.txt") == [where + "/a/x.txt"]
+    assert glob.glob(where + "/**/*.txt", recursive=True) == [where + "/a/x.txt"]
     shutil.copyfile(where + "/a/x.txt", where + "/a/y.txt")
     shutil.copytree(where + "/a", where + "/copy")
     assert sorted(os.listdir(where + "/copy")) == ["b", "c", "x.txt", "y.txt"]
