@@ -86,6 +86,12 @@ def test_the_kept_ngrams_fit_the_size_limit_and_are_the_most_discriminative_ones
         assert {2, 3} <= set(w[wide.keys(1)].tolist())
 
 
+def test_of_equally_discriminative_ngrams_the_first_ones_are_kept() -> None:
+    part = encoded([list(range(2, 202)), list(range(202, 402))] * 2, [0, 1] * 2)
+    w = fitted(part, 2, longest=1, max_bytes=100 * (4 + 2 + 1))
+    assert w[wide.keys(1)].tolist() == list(range(2, 102))
+
+
 # Logits
 
 
@@ -321,6 +327,18 @@ def test_151_classes_with_two_texts_each_or_none_are_supported() -> None:
     w = fitted(part, 151)
     assert np.mean(outputs(w, part).argmax(1) == part.labels) > 0.9
     assert w[wide.TABLE].dtype == np.int8 and w[wide.TABLE].shape[1] == 152
+
+
+def test_a_class_without_texts_and_a_class_with_all_texts_have_a_bias_alone() -> None:
+    """The bias is that of a support vector machine that always gives one answer, 1 or -1, times the factor."""
+    factors = np.geomspace(0.3, 10, 40)
+    linear, _, _ = exactly(random_part(), 4, 2)  # no text has class 3
+    assert np.any(linear.weights[:, :3], 0).all() and not linear.weights[:, 3].any()
+    assert np.isclose(-linear.bias[3], factors).any()
+    part = random_part()
+    linear, _, _ = exactly(part._replace(labels=np.ones_like(part.labels)), 2, 2)
+    assert len(linear.weights) and not linear.weights.any()
+    assert linear.bias[1] == -linear.bias[0] and np.isclose(linear.bias[1], factors).any()
 
 
 def test_data_without_repeated_ngrams_have_no_wide_part() -> None:

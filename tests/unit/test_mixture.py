@@ -1,7 +1,8 @@
-"""The weight of the network beside the wide part."""
+"""The evaluation on the dev part, and the weight of the network beside the wide part."""
 import numpy as np
 import pytest
 
+from textjob import metrics
 from textjob.training import dev_weight
 
 TARGETS = np.eye(3)[np.arange(300) % 3]
@@ -55,3 +56,49 @@ def test_the_weight_has_the_lowest_cross_entropy_with_a_log_normal_prior() -> No
         assert weight(own, wide) == factors[int(np.argmin(losses))]
         found.add(weight(own, wide))
     assert len(found) > 2
+
+
+def test_the_greatest_weight_of_a_network_is_2() -> None:
+    assert weight(RIGHT, ZERO) == weight(TARGETS, ZERO) == 2.0
+
+
+# The evaluation on the dev part
+
+
+LABELS = np.array([0, 1, 2, 1, 3, 0])  # the training part lacks class 3
+NAMES = ["a", "b", "c", "unseen"]
+NETWORK, WIDE = np.random.RandomState(2).normal(size=(2, 6, 3)).astype(np.float32)
+CLASS_WEIGHTS = np.array([0.5, 3.0, 1.0], np.float32)
+
+
+def cross_entropy(logits: np.ndarray, weights: np.ndarray) -> float:
+    """The sum over the texts whose class the training part has."""
+    known = LABELS < 3
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    return float(-np.sum(log_p[known, LABELS[known]] * weights[LABELS[known]]))
+
+
+def test_the_dev_figures_without_a_wide_part_are_those_of_the_network() -> None:
+    figures = dev_weight.DevEvaluation(LABELS, NAMES, CLASS_WEIGHTS, None).figures(NETWORK)
+    expected = metrics.evaluate(LABELS, NETWORK.argmax(1), NAMES)
+    assert figures.keys() == {"val_accuracy", "val_macro_f1", "val_loss"}
+    assert (figures["val_accuracy"], figures["val_macro_f1"]) == (expected.accuracy, expected.macro_f1)
+    assert figures["val_loss"] == pytest.approx(cross_entropy(NETWORK, np.ones(3)) / 5)
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_the_dev_figures_with_a_wide_part_are_those_of_the_sum_with_the_chosen_weight(scale: float) -> None:
+    network = scale * (NETWORK + np.float32(2) * np.eye(4, 3, dtype=np.float32)[LABELS])
+    figures = dev_weight.DevEvaluation(LABELS, NAMES, CLASS_WEIGHTS, WIDE).figures(network)
+    factors = 2.0 ** np.arange(-3, 1.5, 0.5)
+    losses = [cross_entropy(factor * network + WIDE, CLASS_WEIGHTS) + np.log(factor / 0.5) ** 2 for factor in factors]
+    assert figures["network_weight"] == factors[int(np.argmin(losses))]
+    logits = figures["network_weight"] * network + WIDE
+    expected = metrics.evaluate(LABELS, logits.argmax(1), NAMES)
+    assert (figures["val_accuracy"], figures["val_macro_f1"]) == (expected.accuracy, expected.macro_f1)
+    assert figures["val_loss"] == pytest.approx(cross_entropy(logits, np.ones(3)) / 5, rel=1e-5)
+
+
+def test_the_loss_is_infinite_if_the_training_part_has_no_label_of_the_dev_part() -> None:
+    figures = dev_weight.DevEvaluation(np.array([3, 3]), NAMES, CLASS_WEIGHTS, WIDE[:2]).figures(NETWORK[:2])
+    assert figures == {"network_weight": 0.5, "val_accuracy": 0.0, "val_macro_f1": 0.0, "val_loss": float("inf")}

@@ -23,7 +23,9 @@ def written(folder: Path, content: str, name: str = "vectors.txt") -> str:
     "3 3\nbread 1 2 3 \n菜 4 5 6 \nother 7 8 9 \n",
     "Bread 9 9 9\nbread 1 2 3\nBREAD 8 8 8\n菜 4 5 6\n",
     "other 7 8 9\nof several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
-], ids=["glove", "word2vec", "cases", "blanks"])
+    "3 3\nof several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
+    "word vector\nbread 1 2 3\n\n菜 4 5 6\n",
+], ids=["glove", "word2vec", "cases", "blanks", "word2vec and blanks", "heading and empty line"])
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
 def test_the_vectors_of_the_vocabulary_are_read_from_both_forms(tmp_path: Path, content: str, name: str) -> None:
     found = vectors.read(written(tmp_path, content, name), WORDS)
