@@ -228,6 +228,10 @@ def _adopt_flags(sub: argparse.ArgumentParser) -> None:
     text = sub.add_argument_group("preprocessing, for a source that takes token ids")
     text.add_argument("--vocabulary", metavar="FILE", help="one token per line; its id is the line number, from 0")
     text.add_argument("--tokenizer", metavar="KIND", help=", ".join(TOKENIZERS))
+    text.add_argument("--lower", choices=["true", "false"], help="of wordpiece: lower case and no accents "
+                      "(default: true, if the vocabulary has no capital letters)")
+    text.add_argument("--pair_separator", nargs="?", const="\t", metavar="S", help="of wordpiece: the text before S (a "
+                      "tab, if no S is given) is the first of a pair of texts, the text after it the second")
     text.add_argument("--first_id", type=int, metavar="N", help="the id of the vocabulary's first line (default 0)")
     text.add_argument("--unknown_id", type=int, metavar="N", help="the id of unknown tokens (default: of line <unk>)")
     text.add_argument("--length", type=int, metavar="N", help="ids per text, exactly (default: as the input needs)")

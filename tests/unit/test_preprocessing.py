@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textjob.adopt.options import TOKENIZERS, AdoptOptions
-from textjob.adopt.preprocessing import TABLES, Preprocessing
+from textjob.adopt.preprocessing import TABLES, Preprocessing, preprocessing_of
+from textjob.adopt.roles import IDS
 from textjob.errors import DataError, UsageError
 
 v1 = tf.compat.v1
@@ -33,7 +34,7 @@ class Ids:
         preprocessing.write(folder / "asset.txt")
         with tf.Graph().as_default():
             self._texts = v1.placeholder(tf.string, [None])
-            self._ids = preprocessing.ids(self._texts, folder / "asset.txt")
+            self._ids = preprocessing.inputs(self._texts, folder / "asset.txt")[IDS]
             self._session = v1.Session()
             self._session.run(v1.tables_initializer())
 
@@ -51,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def keras(folder: Path) -> Any:
     layer = tf.keras.layers.TextVectorization(vocabulary=TOKENS[2:], output_sequence_length=7)
-    return layer, Ids(Preprocessing(options_for(folder, "keras"), 7), folder)
+    return layer, Ids(preprocessing_of(options_for(folder, "keras"), 7), folder)
 
 
 @examples
@@ -63,12 +64,12 @@ def test_keras_gives_the_ids_of_a_text_vectorization_layer(keras: Any, batch: Li
 
 @pytest.fixture(scope="module")
 def whitespace(folder: Path) -> Ids:
-    return Ids(Preprocessing(options_for(folder, "whitespace")), folder)
+    return Ids(preprocessing_of(options_for(folder, "whitespace")), folder)
 
 
 @pytest.fixture(scope="module")
 def char(folder: Path) -> Ids:
-    return Ids(Preprocessing(options_for(folder, "char")), folder)
+    return Ids(preprocessing_of(options_for(folder, "char")), folder)
 
 
 def padded(rows: List[List[int]]) -> List[List[int]]:
@@ -94,7 +95,7 @@ def test_char_gives_an_id_for_each_character_but_white_space(char: Ids, batch: L
 
 @pytest.mark.parametrize("length, left", [(4, True), (4, False), (12, True), (12, False)])
 def test_rows_are_padded_and_cut_as_by_pad_sequences(folder: Path, length: int, left: bool) -> None:
-    ids = Ids(Preprocessing(options_for(folder, "whitespace", length=length, pad_left=left)), folder)
+    ids = Ids(preprocessing_of(options_for(folder, "whitespace", length=length, pad_left=left)), folder)
     batch = ["", "good", "good film the", "good film the dont don't 好 电", "影 " * 40 + "film"]
     rows = [numbers(text.split()) for text in batch]
     side = "pre" if left else "post"
@@ -102,19 +103,19 @@ def test_rows_are_padded_and_cut_as_by_pad_sequences(folder: Path, length: int, 
 
 
 def test_first_id_is_the_id_of_the_first_token_of_the_vocabulary(folder: Path) -> None:
-    ids = Ids(Preprocessing(options_for(folder, "whitespace", first_id=10, unknown_id=3)), folder)
+    ids = Ids(preprocessing_of(options_for(folder, "whitespace", first_id=10, unknown_id=3)), folder)
     assert ids(["good nothing film"]) == [[12, 3, 13]]
 
 
 def test_max_length_is_the_largest_number_of_ids_per_text(folder: Path) -> None:
-    ids = Ids(Preprocessing(options_for(folder, "whitespace", max_length=2)), folder)
+    ids = Ids(preprocessing_of(options_for(folder, "whitespace", max_length=2)), folder)
     assert ids(["good film the", "the"]) == [[2, 3], [4, 0]]
 
 
 def test_nul_and_invalid_bytes_are_blanks(folder: Path) -> None:
-    preprocessing = Preprocessing(options_for(folder, "whitespace"))
+    preprocessing = preprocessing_of(options_for(folder, "whitespace"))
     preprocessing.write(folder / "asset.txt")
-    ids = preprocessing.ids(tf.constant([b"good\0film", b"good\xff\xfefilm"]), folder / "asset.txt")
+    ids = preprocessing.inputs(tf.constant([b"good\0film", b"good\xff\xfefilm"]), folder / "asset.txt")[IDS]
     assert np.array_equal(ids, [[2, 3], [2, 3]])
 
 
@@ -122,15 +123,15 @@ def test_a_vocabulary_that_names_a_token_twice_is_refused_with_both_lines(folder
     options = options_for(folder, "whitespace")
     Path(options.vocabulary).write_text("<unk>\na\nb\na\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"'a' is on line 2 and on line 4"):
-        Preprocessing(options)
+        preprocessing_of(options)
 
 
 def test_a_vocabulary_without_an_unknown_token_requires_unknown_id(folder: Path) -> None:
     options = options_for(folder, "whitespace")
     Path(options.vocabulary).write_text("<pad>\na\nb\n", encoding="utf-8")
     with pytest.raises(DataError, match="--unknown_id"):
-        Preprocessing(options)
-    assert Preprocessing(options._replace(unknown_id=2)).vocabulary.unknown_id == 2
+        preprocessing_of(options)
+    assert preprocessing_of(options._replace(unknown_id=2)).vocabulary.unknown_id == 2
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\n"], ids=["missing", "no UTF-8"])
@@ -139,10 +140,10 @@ def test_a_vocabulary_that_cannot_be_read_is_an_error_with_its_name(folder: Path
     if content:
         (folder / "other.txt").write_bytes(content)
     with pytest.raises(DataError, match=r"other\.txt cannot be read"):
-        Preprocessing(options)
+        preprocessing_of(options)
 
 
 def test_the_error_of_an_unknown_tokenizer_names_the_nearest_one(folder: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'whitespace'"):
-        Preprocessing(options_for(folder, "whitespaces"))
-    assert list(TABLES) == list(TOKENIZERS) == ["template", "whitespace", "char", "keras"]
+        preprocessing_of(options_for(folder, "whitespaces"))
+    assert [*TABLES, "wordpiece"] == list(TOKENIZERS)

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from textjob.adopt import rewrite
 from textjob.adopt.options import TOKENIZERS, AdoptOptions
-from textjob.adopt.preprocessing import Preprocessing
+from textjob.adopt.preprocessing import Preprocessing, preprocessing_of
+from textjob.adopt.roles import IDS
 from textjob.adopt.source_model import Item, SourceModel
 from textjob.adopt.sources import Source, locate, refuse
 from textjob.check import files, graph
@@ -112,34 +113,38 @@ def _preprocessing(options: AdoptOptions, model: SourceModel) -> Optional[Prepro
     if not options.vocabulary or not options.tokenizer:
         raise UsageError("the source takes ids: give --vocabulary FILE (one token per line; the line number, counted "
                          f"from 0, is the id) and --tokenizer KIND ({', '.join(TOKENIZERS)})")
-    preprocessing = Preprocessing(options, model.length)
+    preprocessing = preprocessing_of(options, model.length)
     if not preprocessing.length:
-        _settle_length(model, preprocessing)
-    padding = [preprocessing.vocabulary.padding_id] * (preprocessing.length or preprocessing.least)
-    preprocessing.never_empty = not np.isfinite(model.probabilities([padding])).all()
+        _settle_length(options, model, preprocessing)
+    if not preprocessing.framed:
+        padding = preprocessing.row(0, preprocessing.length or preprocessing.least)
+        preprocessing.never_empty = not np.isfinite(model.probabilities([padding])).all()
     return preprocessing
 
 
-def _settle_length(model: SourceModel, preprocessing: Preprocessing) -> None:
+def _settle_length(options: AdoptOptions, model: SourceModel, preprocessing: Preprocessing) -> None:
     """For a source that takes any number of ids: find its minimum, and check that padding changes no prediction.
 
     Raises:
         UsageError: it does, so that the prediction for a text would depend on the other texts in the batch.
     """
-    def predict(words: int, columns: int) -> Any:
-        row = [preprocessing.vocabulary.unknown_id] * words
-        padding = [preprocessing.vocabulary.padding_id] * (columns - words)
-        return model.probabilities([padding + row if preprocessing.left else row + padding])[0]
+    tokens = preprocessing.framed or 1
 
-    for least in range(1, MAX_LEAST_LENGTH + 1):
-        if np.isfinite(predict(1, least)).all():
+    def predict(columns: int) -> Any:
+        return model.probabilities([preprocessing.row(tokens, columns)])[0]
+
+    for least in range(max(tokens, preprocessing.least), MAX_LEAST_LENGTH + 1):
+        if np.isfinite(predict(least)).all():
             break
     else:
         raise PackageError("the source has no finite prediction for a text of one unknown token, padded to 1 to "
                            f"{MAX_LEAST_LENGTH} ids; check that --vocabulary is the file of its training, and give "
                            "--length if the source needs more ids")
     preprocessing.least = least
-    difference = np.abs(predict(1, least) - predict(1, least + 7)).max()
+    if not np.isfinite(predict(options.max_length)).all():
+        raise UsageError(f"the source has no finite prediction for {options.max_length} ids per text; give the largest "
+                         "number of ids that it takes (of a BERT: max_position_embeddings) as --max_length")
+    difference = np.abs(predict(least) - predict(least + 7)).max()
     if not difference < export.MAX_DIFFERENCE:
         raise UsageError(f"the prediction of the source for a text changes by up to {difference:.2g} when more padding "
                          "is appended, so it would depend on the other texts in the batch; give the number of ids per "
@@ -149,19 +154,20 @@ def _settle_length(model: SourceModel, preprocessing: Preprocessing) -> None:
 def _items(texts: List[str], model: SourceModel, preprocessing: Optional[Preprocessing], vocabulary_file: Path
            ) -> List[Item]:
     """The texts as inputs of the source."""
-    encoded = [text.encode("utf-8", "replace").replace(b"\0", b" ") for text in texts]
+    encoded = [text.encode("utf-8", "replace") for text in texts]
     if preprocessing is None:
-        return list(encoded)
+        return [text.replace(b"\0", b" ") for text in encoded]
     v1 = tf.compat.v1
     ids_graph = tf.Graph()
     with ids_graph.as_default(), v1.Session(graph=ids_graph) as session:
         text = v1.placeholder(tf.string, [None])
-        ids = preprocessing.ids(text, vocabulary_file)
+        inputs = preprocessing.inputs(text, vocabulary_file)
         session.run(v1.tables_initializer())
-        rows = [session.run(ids, {text: [each]})[0].tolist() for each in encoded]
+        rows = [{role: values[0].tolist() for role, values in session.run(inputs, {text: [each]}).items()}
+                for each in encoded]
     if model.feature and len(model.feature.outputs) > 1:  # a sparse feature does not hold padding
-        rows = [[i for i in row if i != preprocessing.vocabulary.padding_id] for row in rows]
-    return rows
+        rows = [{IDS: [i for i in row[IDS] if i != preprocessing.vocabulary.padding_id]} for row in rows]
+    return list(rows)
 
 
 def _card(adoption: Adoption, labels: List[str], answers: List[Dict[str, Any]]) -> Dict[str, Any]:
@@ -184,9 +190,12 @@ def _package_unchanged(adoption: Adoption) -> List[str]:
         raise PackageError("the source reads tf.Example, which the service cannot send; adopt it without --as_it_is")
     if options.labels and (model.folder / "assets" / "labels.txt").exists():
         raise UsageError("the source has its own assets/labels.txt, which --as_it_is keeps; leave --labels out")
+    if len(model.roles) > 1:
+        raise PackageError(f"the source has the inputs {', '.join(sorted(model.roles.values()))}; adopt it without "
+                           "--as_it_is, with --vocabulary FILE and --tokenizer wordpiece")
     items: List[Item] = model.probe_ids() if model.takes_ids else [
         text.encode("utf-8", "replace") for text in golden.TEXTS]
-    answers = [dict({"input_x": item} if isinstance(item, list) else {"text": item.decode("utf-8")},
+    answers = [dict({"text": item.decode("utf-8")} if isinstance(item, bytes) else {"input_x": item[IDS]},
                     label=model.labels[int(row.argmax())], probabilities=[float(p) for p in row])
                for item, row in zip(items, model.probabilities(items)) if np.isfinite(row).all()]
     card = _card(adoption, model.labels, answers)

@@ -7,6 +7,7 @@ TOKENIZERS = {
     "whitespace": "Python's text.split(), for texts that were segmented into words before",
     "char": "every character except white space",
     "keras": "the default of Keras' TextVectorization: lower case, no punctuation (both ASCII), split at white space",
+    "wordpiece": "BERT's: WordPiece (Devlin et al. 2019) with [CLS], [SEP], mask and segments",
 }
 """Values of ``--tokenizer``, each with the tokens that it makes."""
 
@@ -30,6 +31,8 @@ class AdoptOptions(NamedTuple):
     tokenizer: str = ""       # a key of TOKENIZERS
     first_id: int = 0         # the id of the first line of the vocabulary
     unknown_id: int = -1      # the id of unknown tokens; -1: the id of the line <unk> or [UNK]
+    lower: str = ""           # of wordpiece: "true" for an uncased vocabulary, "false" for a cased one
+    pair_separator: str = ""  # of wordpiece: divides a text into two, for a source that takes pairs of texts
     length: int = 0           # ids per text, exactly; 0: the length of the source's input, or of the longest text
     max_length: int = 256     # ids per text, at most
     pad_left: bool = False    # pad and cut at the beginning of a text

@@ -1,8 +1,10 @@
 """Converts texts to the ids that a foreign model was trained on, inside the graph.
 
 A tokenizer is a table of code points for :func:`textjob.text.tokenizer.tokens`, because that function makes the same
-tokens on every engine. The id of a token is the number of its line in the vocabulary file.
+tokens on every engine; :mod:`textjob.adopt.bert` has that of BERT. The id of a token is the number of its line in the
+vocabulary file.
 """
+import abc
 import string
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
@@ -10,7 +12,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 import numpy as np
 import tensorflow as tf
 
-from textjob.adopt.options import AdoptOptions
+from textjob.adopt.options import TOKENIZERS, AdoptOptions
+from textjob.adopt.roles import IDS, MASK, SEGMENTS, Row
 from textjob.errors import DataError, UsageError, nearest
 from textjob.text import tokenizer
 
@@ -83,46 +86,82 @@ def read_vocabulary(options: AdoptOptions) -> Vocabulary:
                       options.unknown_id if options.unknown_id >= 0 else unknown[0])
 
 
-class Preprocessing:
-    """Converts texts to the ids of one source."""
+class Preprocessing(abc.ABC):
+    """Converts texts to the inputs of one source."""
 
     def __init__(self, options: AdoptOptions, length: int = 0) -> None:
         """``length``: the number of ids that the source takes, 0 for any number."""
-        if options.tokenizer not in TABLES:
-            raise UsageError(f"--tokenizer {options.tokenizer!r} is not a tokenizer; expected one of "
-                             f"{', '.join(TABLES)}{nearest(options.tokenizer, TABLES)}")
         self.vocabulary = read_vocabulary(options)
-        self._removed = REMOVED.get(options.tokenizer, "")
-        self._table = tokenizer.two_stage_table(*TABLES[options.tokenizer]())
         self.length = options.length or length
         self.least = 1            # minimum number of ids, where the length is free
+        self.framed = 0           # number of special tokens that each text gets
         self.never_empty = False  # an empty text becomes one unknown token
         self._most = self.length or options.max_length
-        self.left = options.pad_left
 
     def write(self, file: Path) -> None:
         """Write the vocabulary file that the graph's lookup table reads."""
         # The table rejects an empty line; a blank replaces it, because no token is a blank.
         file.write_bytes("".join((token or " ") + "\n" for token in self.vocabulary.tokens).encode("utf-8"))
 
-    def ids(self, texts: Any, vocabulary_file: Path) -> Any:
-        """Convert texts, string ``[batch]``, to ids, int32 ``[batch, length]``."""
+    @abc.abstractmethod
+    def inputs(self, texts: Any, vocabulary_file: Path) -> Dict[str, Any]:
+        """Convert texts, string ``[batch]``, to role → values, each int32 ``[batch, length]``."""
+
+    @abc.abstractmethod
+    def row(self, tokens: int, columns: int) -> Row:
+        """The inputs for a text of unknown tokens: so many tokens, and padding up to the number of columns."""
+
+    @abc.abstractmethod
+    def known(self) -> List[str]:
+        """Texts of words of the vocabulary; they detect a lookup table that fails to find any word."""
+
+
+class TablePreprocessing(Preprocessing):
+    """The tokenizers of ``TABLES``."""
+
+    def __init__(self, options: AdoptOptions, length: int = 0) -> None:
+        super().__init__(options, length)
+        self._removed = REMOVED.get(options.tokenizer, "")
+        self._table = tokenizer.two_stage_table(*TABLES[options.tokenizer]())
+        self._left = options.pad_left
+
+    def inputs(self, texts: Any, vocabulary_file: Path) -> Dict[str, Any]:
         if self._removed:
             texts = tf.strings.regex_replace(texts, self._removed, "")
         # Cutting at the beginning of a text requires all its tokens.
-        words, splits = tokenizer.tokens(texts, 1 << 20 if self.left else self._most, self._table)
+        words, splits = tokenizer.tokens(texts, 1 << 20 if self._left else self._most, self._table)
         line = tf.cast(tokenizer.table(str(vocabulary_file)).lookup(words), tf.int32)
         unknown = tf.fill(tf.shape(line), self.vocabulary.unknown_id)
         ids = tf.where(line < 0, unknown, line + self.vocabulary.first_id)
-        rows = tokenizer.rows(ids, splits, self._most, self.vocabulary.padding_id, self.length, self.left, self.least)
+        rows, mask = (tokenizer.rows(values, splits, self._most, padding, self.length, self._left, self.least)
+                      for values, padding in ((ids, self.vocabulary.padding_id), (tf.ones_like(ids), 0)))
         if self.never_empty:
             columns = tf.range(tf.shape(rows)[1])
-            first = tf.equal(columns, tf.shape(rows)[1] - 1 if self.left else 0)[None, :]
-            empty = tf.equal(splits[1:], splits[:-1])[:, None]
-            rows = tf.where(tf.logical_and(empty, first), tf.fill(tf.shape(rows), self.vocabulary.unknown_id), rows)
-        return rows
+            first = tf.equal(columns, tf.shape(rows)[1] - 1 if self._left else 0)[None, :]
+            empty = tf.logical_and(tf.equal(splits[1:], splits[:-1])[:, None], first)
+            rows = tf.where(empty, tf.fill(tf.shape(rows), self.vocabulary.unknown_id), rows)
+            mask = tf.where(empty, tf.ones_like(mask), mask)
+        return {IDS: rows, MASK: mask, SEGMENTS: tf.zeros_like(rows)}
+
+    def row(self, tokens: int, columns: int) -> Row:
+        ids, mask = [self.vocabulary.unknown_id] * tokens, [1] * tokens
+        padding, unmasked = [self.vocabulary.padding_id] * (columns - tokens), [0] * (columns - tokens)
+        return {IDS: padding + ids if self._left else ids + padding,
+                MASK: unmasked + mask if self._left else mask + unmasked, SEGMENTS: [0] * columns}
 
     def known(self) -> List[str]:
-        """Two texts of words of the vocabulary; they detect a lookup table that fails to find any word."""
         words = [token for token in self.vocabulary.tokens if token not in PADDING_LINES + UNKNOWN_LINES]
         return [" ".join(words[:12]), " ".join(words[12:60] or words[-3:])]
+
+
+def preprocessing_of(options: AdoptOptions, length: int = 0) -> Preprocessing:
+    """The preprocessing of ``--tokenizer``; ``length``: the number of ids that the source takes, 0 for any number."""
+    from textjob.adopt.bert import BertPreprocessing  # a subclass of Preprocessing
+    if options.tokenizer not in TOKENIZERS:
+        raise UsageError(f"--tokenizer {options.tokenizer!r} is not a tokenizer; expected one of "
+                         f"{', '.join(TOKENIZERS)}{nearest(options.tokenizer, TOKENIZERS)}")
+    if options.tokenizer == "wordpiece":
+        return BertPreprocessing(options, length)
+    if options.lower or options.pair_separator:
+        raise UsageError("--lower and --pair_separator belong to --tokenizer wordpiece; leave them out")
+    return TablePreprocessing(options, length)

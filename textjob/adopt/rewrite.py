@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import customize_service as service
 from textjob.adopt.preprocessing import Preprocessing
+from textjob.adopt.roles import IDS
 from textjob.adopt.source_model import SourceModel
 from textjob.engines.saved_graph import Message, ancestors, assets, node_of, reachable
 from textjob.errors import PackageError
@@ -47,14 +48,15 @@ def write(directory: Path, model: SourceModel, preprocessing: Optional[Preproces
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         inputs = signatures.placeholders()
-        texts = tf.strings.regex_replace(inputs.texts, r"\x00", " ")
         variables = export.variables(session, "adopted", weights)
         replaced: Dict[str, Any] = {name + ":0": variable for name, variable in variables.items()}
         for alias, value in model.plan.feeds.items():
             replaced[frozen.inputs[alias]] = _feed(alias, value, inputs.keep_prob)
-        ids = preprocessing.ids(texts, vocabulary_file) if preprocessing else None
-        padding_id = preprocessing.vocabulary.padding_id if preprocessing else 0
-        replaced.update(_input(model, frozen, texts, ids, padding_id))
+        if preprocessing:
+            replaced.update(_ids(model, frozen, preprocessing.inputs(inputs.texts, vocabulary_file),
+                                 preprocessing.vocabulary.padding_id))
+        else:
+            replaced.update(_texts(model, frozen, tf.strings.regex_replace(inputs.texts, r"\x00", " ")))
         kept = _reduced(graph_def, [frozen.output, *frozen.initializers], {node_of(name) for name in replaced})
         names = {node.name for node in kept.node}
         used = {_with_index(name) for node in kept.node for name in node.input}
@@ -191,23 +193,29 @@ def _feed(alias: str, value: np.ndarray, keep_prob: Any) -> Any:
     return tf.constant(value)
 
 
-def _input(model: SourceModel, frozen: Frozen, texts: Any, ids: Any, padding_id: int) -> Dict[str, Any]:
-    """Tensor name → value for the main input: texts, ids, or the parsed feature of ``tf.Example``."""
+def _texts(model: SourceModel, frozen: Frozen, texts: Any) -> Dict[str, Any]:
+    """Tensor name → value for a source of texts: its input, or the parsed feature of ``tf.Example``."""
     if model.feature is None:
-        value = texts if ids is None else tf.cast(ids, tf.as_dtype(model.plan.dtype))
-        if ids is None and model.rank == 2:
-            value = value[:, None]
-        elif ids is not None and model.rank == 1:
-            value = value[:, 0]
-        return {frozen.inputs[model.plan.input]: value}
-    feature = model.feature
-    names = [f"{feature.node}:{i}" for i in feature.outputs]
-    value = tf.reshape(texts, [-1, *feature.shape]) if ids is None else tf.cast(ids, feature.dtype)
+        return {frozen.inputs[model.plan.input]: texts[:, None] if model.rank == 2 else texts}
+    names = [f"{model.feature.node}:{i}" for i in model.feature.outputs]
     if len(names) == 1:
-        return {names[0]: value}
-    value = texts[:, None] if ids is None else value
-    indices = tf.where(tf.ones_like(value, tf.bool) if ids is None else tf.not_equal(ids, padding_id))
-    return dict(zip(names, (indices, tf.gather_nd(value, indices), tf.shape(value, tf.int64))))
+        return {names[0]: tf.reshape(texts, [-1, *model.feature.shape])}
+    return _sparse(names, texts[:, None], tf.ones_like(texts[:, None], tf.bool))
+
+
+def _ids(model: SourceModel, frozen: Frozen, values: Dict[str, Any], padding_id: int) -> Dict[str, Any]:
+    """Tensor name → value for a source of ids: its inputs, or the parsed feature of ``tf.Example``."""
+    if model.feature is None:
+        return {frozen.inputs[alias]: tf.cast(values[role], model.dtypes[role])[(..., 0) if model.rank == 1 else ...]
+                for role, alias in model.roles.items()}
+    names, ids = [f"{model.feature.node}:{i}" for i in model.feature.outputs], tf.cast(values[IDS], model.feature.dtype)
+    return {names[0]: ids} if len(names) == 1 else _sparse(names, ids, tf.not_equal(ids, padding_id))
+
+
+def _sparse(names: List[str], values: Any, present: Any) -> Dict[str, Any]:
+    """The indices, values and shape of a sparse tensor, under the names of a parse node's outputs."""
+    indices = tf.where(present)
+    return dict(zip(names, (indices, tf.gather_nd(values, indices), tf.shape(values, tf.int64))))
 
 
 def _probabilities(scores: Any, model: SourceModel, labels: List[str]) -> Any:

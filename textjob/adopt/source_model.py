@@ -1,18 +1,22 @@
 """A loaded source: its inputs, scores and classes as the service determines them, and its own predictions."""
+import logging
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
 
 import customize_service as service
 from textjob.adopt.options import AdoptOptions
+from textjob.adopt.roles import IDS, MASK, ROLES, Row, roles_of
 from textjob.adopt.sources import Source
 from textjob.check.graph import choose_meta_graph
 from textjob.engines.saved_graph import Message, ancestors, node_of
 from textjob.errors import DataError, PackageError, UsageError
 
-Item = Union[bytes, List[int]]
+log = logging.getLogger("adopt")
+
+Item = Union[bytes, Row]  # a text, or the values of each role
 
 PROBE_LENGTH = 12  # ids per probe, where the source takes any number
 
@@ -36,7 +40,9 @@ class SourceModel:
     def __init__(self, source: Source, options: AdoptOptions) -> None:
         self.folder = source.folder
         tags, self.meta = choose_meta_graph(source.folder, source.options)
-        plan = service.read_plan(tags, self.meta, source.options)
+        plan, self.roles = _plan(tags, self.meta, source.options, options)
+        inputs = self.meta.signature_def[plan.signature].inputs
+        self.dtypes = {role: tf.as_dtype(inputs[alias].dtype) for role, alias in self.roles.items()}
         self.feature = None if plan.takes_ids else _feature(self.meta, plan, options.feature)
         self.takes_ids = bool(plan.takes_ids or (self.feature and self.feature.dtype.is_integer))
         shape = self.feature.shape if self.feature else [plan.length or 0]
@@ -52,7 +58,7 @@ class SourceModel:
     def _load(self, plan: Any) -> Any:
         """(function from feeds to outputs, scores of the probes)"""
         probes: List[Item] = self.probe_ids() if self.takes_ids else list(service.PROBES)
-        feeds = service.feeds_of(plan, self._inputs(probes))
+        feeds = self._feeds(plan, probes)
         failures = []
         for load in (service.open_session, service.open_function):
             try:
@@ -65,12 +71,20 @@ class SourceModel:
 
     def probe_ids(self) -> List[Item]:
         """Two inputs that are valid for any source that takes ids."""
-        return [[i] * (self.length or PROBE_LENGTH) for i in (0, 1)]
+        columns = self.length or PROBE_LENGTH
+        return [dict({role: [0] * columns for role in ROLES}, **{IDS: [i] * columns, MASK: [1] * columns})
+                for i in (0, 1)]
 
-    def _inputs(self, items: Sequence[Item]) -> List[Any]:
-        return [self._example(item) for item in items] if self.feature else list(items)
+    def _feeds(self, plan: Any, items: Sequence[Item]) -> Dict[str, Any]:
+        """Alias → array. Items of ids must be equally long."""
+        main = [item if isinstance(item, bytes) else item[IDS] for item in items]
+        feeds: Dict[str, Any] = service.feeds_of(plan, [self._example(item) for item in main] if self.feature else main)
+        feeds.update({alias: np.array([item[role] for item in items if not isinstance(item, bytes)],
+                                      self.dtypes[role].as_numpy_dtype)
+                      for role, alias in self.roles.items() if role != IDS})
+        return feeds
 
-    def _example(self, item: Item) -> bytes:
+    def _example(self, item: Union[bytes, List[int]]) -> bytes:
         """A serialised ``tf.Example`` with the item as its only feature."""
         assert self.feature is not None
         feature = (tf.train.Feature(bytes_list=tf.train.BytesList(value=[item])) if isinstance(item, bytes) else
@@ -80,8 +94,30 @@ class SourceModel:
 
     def probabilities(self, items: Sequence[Item]) -> np.ndarray:
         """The source's own predictions, float64 ``[items, classes]``; NaN where it fails on an item."""
-        rows = service.classify(service.Model(self.plan, self.labels, self._run), self._inputs(items))
-        return np.array([row if isinstance(row, np.ndarray) else np.full(len(self.labels), np.nan) for row in rows])
+        nothing = np.full(len(self.labels), np.nan)
+        rows = [self._scores(item) for item in items]
+        return np.array([nothing if row is None else row for row in rows])
+
+    def _scores(self, item: Item) -> Optional[np.ndarray]:
+        try:
+            scores: np.ndarray = service.scores_of(self.plan, self._run(self._feeds(self.plan, [item])))[0]
+        except Exception as error:  # TensorFlow raises many classes of errors
+            log.warning("the source fails on an input: %s", " ".join(str(error).split())[:300])
+            return None
+        return scores
+
+
+def _plan(tags: Any, meta: Message, choices: Dict[str, Any], options: AdoptOptions) -> Tuple[Any, Dict[str, str]]:
+    """The plan of the service, and role → alias for the inputs of ids."""
+    signatures = {key: value for key, value in meta.signature_def.items() if not key.startswith("__")}
+    key = service.choose("signature", "a signature", choices, "serving_default", sorted(signatures), signatures)
+    roles = roles_of(signatures[key].inputs, options)
+    further = {alias: 0 for role, alias in roles.items() if role != IDS}
+    if roles:
+        choices = dict(choices, input=roles[IDS], feeds=dict(choices.get("feeds", {}), **further))
+    plan = service.read_plan(tags, meta, choices)
+    plan = plan._replace(feeds={alias: value for alias, value in plan.feeds.items() if alias not in further})
+    return plan, roles or ({IDS: plan.input} if plan.takes_ids else {})
 
 
 def _labels(file: str, classes: int) -> List[str]:
