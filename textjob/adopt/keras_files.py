@@ -1,29 +1,40 @@
 """Keras files (``.keras``, ``.h5``): load them and save them as a SavedModel with the alias ``input_x``."""
-import json
 import re
-import shutil
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import tensorflow as tf
 
+from textjob.adopt import keras_config, keras_content, keras_old_layers, keras_scores
+from textjob.adopt.keras_content import Content
 from textjob.errors import PackageError
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
+TENSORFLOW_1_13_TO_2_1 = "2.2.4-tf"  # the version of Keras in all of them
 
 
-def save_as_saved_model(path: Path, folder: Path, scratch: Path) -> None:
-    """Write the model of a Keras file as a SavedModel into ``folder``.
+def save_as_saved_model(path: Path, folder: Path, scratch: Path, scores: str) -> str:
+    """Write the model of a Keras file as a SavedModel into ``folder``; return the meaning of its scores.
+
+    ``scores`` is the meaning that the user gave, or "": then the file decides it.
 
     Raises:
-        PackageError: Keras cannot load the file, or the model has several inputs.
+        PackageError: Keras cannot load the file, or the model is not a function of one input.
+        UsageError: the file does not decide the meaning of the scores.
     """
-    model = _load(path, scratch)
+    content = keras_content.read(path) or Content("", {}, {})
+    model = load(path, content, scratch)
+    layers = list(_leaves(model))
     if len(model.inputs) != 1:
         raise PackageError(f"{path} has {len(model.inputs)} inputs, but a text classifier has one; export a model with "
                            "one input")
+    stateful = [layer.name for layer in layers if getattr(layer, "stateful", False)]
+    if stateful:
+        raise PackageError(f"the layer {stateful[0]!r} of {path} is stateful, so its prediction for a text depends on "
+                           "the texts before it; build the model with stateful=False, load the weights and save it")
+    scores = scores or keras_scores.meaning(model, content.training, str(path))
     model_input = model.inputs[0]
-    first = next((layer for layer in model.layers if not isinstance(layer, tf.keras.layers.InputLayer)), None)
+    first = next((layer for layer in layers if not isinstance(layer, tf.keras.layers.InputLayer)), None)
     # A Sequential model without a declared input takes ids as floats.
     dtype = tf.int32 if isinstance(first, tf.keras.layers.Embedding) else tf.as_dtype(model_input.dtype)
 
@@ -46,53 +57,48 @@ def save_as_saved_model(path: Path, folder: Path, scratch: Path) -> None:
 
     served = Served()
     tf.saved_model.save(served, str(folder), signatures={"serving_default": served.serve})
+    return scores
 
 
-def _load(path: Path, scratch: Path) -> Any:
-    """The Keras model. An ``.h5`` file that today's Keras cannot read is converted first."""
+def _leaves(model: Any) -> Iterator[Any]:
+    """The layers of a model and of the models in it."""
+    for layer in model.layers:
+        if getattr(layer, "layers", None):
+            yield from _leaves(layer)
+        else:
+            yield layer
+
+
+def load(path: Path, content: Content, scratch: Path) -> Any:
+    """The Keras model. The file of an older Keras is converted first, because Keras 3 reads only some of them."""
+    installed = getattr(tf.keras, "__version__", tf.__version__)  # TensorFlow 2.1 has no such name
     try:
-        return tf.keras.models.load_model(str(path), compile=False)
+        if not content.config or not _major(content.version) < 3 <= _major(installed):
+            return tf.keras.models.load_model(str(path), compile=False)
+        if content.version == TENSORFLOW_1_13_TO_2_1:
+            keras_config.check_masked_sequences(content.config)
+        file = keras_content.with_config(path, keras_config.converted(content.config), scratch)
+        model = tf.keras.models.load_model(str(file), keras_old_layers.custom_objects(), compile=False)
+        keras_old_layers.restore_hard_sigmoid(model)
+        return model
+    except PackageError as error:
+        raise PackageError(f"{path} cannot be loaded by Keras {installed}, because {error}")
     except Exception as error:  # Keras raises many classes of errors
-        reason = " ".join(str(error).split())
-    if re.search("no model (config )?found", reason, re.I):
-        reason = f"the file contains only weights; save the whole model with model.save(). Keras reports: {reason}"
-    elif path.suffix != ".keras":
-        try:
-            return tf.keras.models.load_model(str(_converted(path, scratch / "model.h5")), compile=False)
-        except Exception as error:
-            reason += f"; after the conversion to today's format: {' '.join(str(error).split())}"
-    version = getattr(tf.keras, "__version__", tf.__version__)
-    raise PackageError(f"{path} cannot be loaded by Keras {version}: {reason[:600]}. Run the command with the version "
-                       "of TensorFlow that wrote the file, or save the model as a SavedModel")
+        reason = "the file contains only weights; save the whole model with model.save(). " * (not content.config)
+        raise PackageError(f"{path} cannot be loaded by Keras {installed}: {reason}Keras reports: {_cause(error)}. "
+                           f"{keras_config.REMEDY}")
 
 
-def _converted(path: Path, copy: Path) -> Path:
-    """A copy of an ``.h5`` file of TensorFlow 2.1 or older, in the format that today's Keras reads.
-
-    The shape of a Sequential model's input moves to a layer of its own, and initializers lose their dtype.
-    """
-    import h5py  # type: ignore[import-untyped]  # comes with TensorFlow
-    shutil.copyfile(str(path), str(copy))
-    with h5py.File(str(copy), "r+") as file:
-        config = _without_initializer_dtypes(json.loads(file.attrs["model_config"]))
-        layers = config["config"] if isinstance(config["config"], list) else config["config"].get("layers", [])
-        shape = layers[0]["config"].get("batch_input_shape") if layers else None
-        if config["class_name"] == "Sequential" and layers[0]["class_name"] != "InputLayer" and shape:
-            layers.insert(0, {"class_name": "InputLayer", "config": {
-                "batch_shape": shape, "dtype": layers[0]["config"].get("dtype") or "float32", "name": "input"}})
-        for layer in layers:
-            if layer["class_name"] != "InputLayer":
-                layer["config"].pop("batch_input_shape", None)
-        file.attrs["model_config"] = json.dumps(config)
-    return copy
+def _major(version: str) -> int:
+    """3 for ``3.15.1``; 0 for an unknown version."""
+    return int((re.match(r"\d+", version) or [0])[0])
 
 
-def _without_initializer_dtypes(value: Any) -> Any:
-    """A copy of a Keras configuration whose initializers have no dtype."""
-    if isinstance(value, list):
-        return [_without_initializer_dtypes(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: dict(each, config={k: v for k, v in each["config"].items() if k != "dtype"})
-            if key.endswith("_initializer") and isinstance(each, dict) and "config" in each
-            else _without_initializer_dtypes(each) for key, each in value.items()}
+def _cause(error: Exception) -> str:
+    """The whole message of Keras, without the repetitions of a configuration."""
+    message = " ".join(str(error).split())
+    for literal in sorted(set(re.findall(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", message)), key=len, reverse=True):
+        if len(literal) > 100 and message.count(literal) > 1:
+            first = message.index(literal) + len(literal)
+            message = message[:first] + message[first:].replace(literal, "{the same as above}")
+    return message

@@ -55,8 +55,9 @@ def locate(options: AdoptOptions, scratch: Path) -> Source:
         if (folder / "saved_model.pb").is_file():
             return _saved_model(options, folder, scratch)
     if path.suffix in keras_files.SUFFIXES:
-        keras_files.save_as_saved_model(path, scratch / "saved", scratch)
-        return Source("Keras " + path.suffix, scratch / "saved", options.service_options())
+        scores = keras_files.save_as_saved_model(path, scratch / "saved", scratch, options.scores)
+        choices = dict(options.service_options(), **({"scores": scores} if scores else {}))
+        return Source("Keras " + path.suffix, scratch / "saved", choices)
     return _checkpoint(options, path, scratch)
 
 
