@@ -6,6 +6,7 @@
     python infer.py evaluate --model out/model --data_url test.tsv
     python infer.py check    --model out/model
     python infer.py adopt    --source foreign/ --output adopted/
+    python infer.py serve    --model out/model --port 8080
 """
 if __name__ == "__main__":
     from textjob import process
@@ -17,6 +18,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Sequence
 
@@ -25,12 +27,13 @@ from textjob.adopt import TOKENIZERS
 from textjob.flags import add_data_flags, data_settings
 from textjob.job import storage
 from textjob.packaging import package
-from textjob.paths import PROJECT
+from textjob.paths import PROJECT, SHIMS
 
 if TYPE_CHECKING:
     from textjob.serving.client import Rehearsal
+    from textjob.serving.host import Server
 
-PATHS = ("model", "data_url", "output_url", "source", "output", "labels", "vocabulary")
+PATHS = ("model", "data_url", "output_url", "source", "output", "labels", "vocabulary", "token_file")
 """The flags whose value is a path; ``~`` in them is the home folder."""
 
 
@@ -39,13 +42,17 @@ def rehearsed(model: str) -> Iterator["Rehearsal"]:
     """The service of a package, which is a folder or an ``obs://`` URL."""
     with storage.fetched(model) as folder:
         located = package.locate(folder)
-        service = located / package.SERVICE
-        if service.is_file() and service.read_bytes() == (PROJECT / package.SERVICE).read_bytes():
-            process.without_keras()  # this service does not need it; another service file may
-        process.import_tensorflow()
+        _import_tensorflow_for(located)
         from textjob.serving.client import Rehearsal
 
         yield Rehearsal(located)
+
+
+def _import_tensorflow_for(located: Path) -> None:
+    service = located / package.SERVICE
+    if service.is_file() and service.read_bytes() == (PROJECT / package.SERVICE).read_bytes():
+        process.without_keras()  # this service does not need it; another service file may
+    process.import_tensorflow()
 
 
 def show_data(args: argparse.Namespace) -> int:
@@ -141,6 +148,36 @@ def adopt_model(args: argparse.Namespace) -> int:
     return 0
 
 
+def serve(args: argparse.Namespace) -> int:
+    """Serve a package by HTTP, as the platform does."""
+    if sys.version_info < (3, 10):
+        raise errors.UsageError(f"infer.py serve needs Python 3.10 or later, this is {sys.version.split()[0]}; run it "
+                                "in an environment with a later Python, which serves the same packages")
+    try:
+        from textjob.serving import host, server
+        from textjob.serving.limits import Limits
+    except ImportError as error:
+        raise errors.UsageError(f"infer.py serve needs the module {error.name}, which is not installed; run: "
+                                "pip install -r requirements-serve.txt")
+    limits = Limits(body=int(args.body_limit * 2 ** 20), work=args.time_limit, arrival=args.arrival_limit,
+                    queue=args.queue_limit, threads=args.threads)
+    if min(limits) <= 0:
+        raise errors.UsageError("every limit and --threads must be above 0")
+    with storage.fetched(args.model) as folder:
+        located = package.locate(folder)
+
+        def load() -> "Server":
+            _import_tensorflow_for(located)
+            return host.Server(str(located), str(SHIMS), args.name)
+
+        options = server.Options(args.name, args.host, args.port, args.strict, args.token_file or "")
+        code = server.Process(options, limits, load).run()
+    sys.stdout.flush()
+    if threading.active_count() > 1:
+        os._exit(code)  # a load, or a call over its time limit, cannot be interrupted otherwise
+    return code
+
+
 def _split(values: List[str]) -> List[str]:
     return [part for value in values for part in value.split(",") if part]
 
@@ -205,6 +242,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--name", default="", metavar="N", help="the model's name on the platform, to be checked")
     sub.add_argument("--version", default="", metavar="X.Y.Z", help="the model's version there, to be checked")
     _adopt_flags(command("adopt", adopt_model))
+    _serve_flags(command("serve", serve))
     return top
 
 
@@ -242,6 +280,26 @@ def _adopt_flags(sub: argparse.ArgumentParser) -> None:
     package_.add_argument("--runtime", metavar="R", help="the engine of the platform that config.json names")
     package_.add_argument("--as_it_is", action="store_true", help="package the SavedModel unchanged, with a "
                           "service.json that describes its signature")
+
+
+def _serve_flags(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--name", default="serve", metavar="N", help="the model's name, given to the service")
+    sub.add_argument("--host", default="127.0.0.1", metavar="H", help="the address to listen on; 0.0.0.0 for all")
+    sub.add_argument("--port", type=int, default=8080, metavar="N", help="default 8080; 0 chooses a free port")
+    sub.add_argument("--strict", action="store_true", help="only what the platform's server does: POST /, GET /health, "
+                     "one call of the service per request")
+    sub.add_argument("--token_file", metavar="FILE", help="a file with a token that every request but /health must "
+                     "send, as Authorization: Bearer TOKEN")
+    limits = sub.add_argument_group("limits (the defaults are those of the platform)")
+    limits.add_argument("--body_limit", type=float, default=12, metavar="MB", help="size of a body (default 12)")
+    limits.add_argument("--time_limit", type=float, default=40, metavar="S",
+                        help="seconds from a complete request to its response (default 40)")
+    limits.add_argument("--arrival_limit", type=float, default=30, metavar="S",
+                        help="seconds for a request to arrive, and for a client to read its response (default 30)")
+    limits.add_argument("--queue_limit", type=int, default=1000, metavar="N",
+                        help="requests that wait or are being answered (default 1000)")
+    limits.add_argument("--threads", type=int, default=8, metavar="N", help="simultaneous calls of a service that "
+                        "cannot be batched (default 8)")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import tempfile
+import threading
 from typing import Iterator
 
 from textjob.errors import INTERRUPTED
@@ -25,6 +26,8 @@ def exit_on_interrupt() -> None:
 
 def interrupts_raise() -> None:
     """Let Ctrl-C raise :class:`KeyboardInterrupt` again; SIGINT stays ignored where the parent process ignores it."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread, which runs the server, may decide what a signal does
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -29,8 +29,12 @@ NOT_STARTED = 5  # exit code
 log = logging.getLogger(__name__)
 
 _number = itertools.count()
-_INVALID_BODY = {"erno": "MR.0101", "msg": "The input parameter is invalid", "words_result": {}}
-_SERVICE_FAILED = {"erno": "MR.0105", "msg": "Recognition failed", "words_result": {}}
+INVALID_BODY = 400, '{"erno": "MR.0101", "msg": "The input parameter is invalid", "words_result": {}}'
+SERVICE_FAILED = '{"erno": "MR.0105", "msg": "Recognition failed", "words_result": {}}'
+
+
+encode = json.JSONEncoder(ensure_ascii=False).encode
+"""``json.dumps(..., ensure_ascii=False)`` as on the platform, without a new encoder per call."""
 
 
 class ServiceError(Exception):
@@ -40,12 +44,12 @@ class ServiceError(Exception):
 class Server:
     """The loaded service of a package; :meth:`post` and :meth:`request` answer as the platform does."""
 
-    def __init__(self, package: str, shims: str) -> None:
+    def __init__(self, package: str, shims: str, name: str = "serve") -> None:
         if importlib.util.find_spec("model_service") is None:
             sys.path.append(shims)
         service_class = _leaf_class(_load(os.path.join(package, SERVICE)))
         try:
-            self.service = service_class("serve", package)
+            self.service = service_class(name, package)
         except Exception as error:
             raise ServiceError(f"{package}: the service does not start: {error}")
 
@@ -54,18 +58,27 @@ class Server:
         try:
             return self.request(json.loads(body.decode("utf-8")))
         except (ValueError, RecursionError):
-            return 400, _INVALID_BODY
+            return self.request(None)
 
     def request(self, data: Any) -> Tuple[int, Dict[str, Any]]:
         """Status and body of the response to a parsed request body."""
+        status, text = self.respond(data)
+        return status, json.loads(text)
+
+    def respond(self, data: Any) -> Tuple[int, str]:
+        """Status and text of the response to a parsed request body."""
         if not data:
-            return 400, _INVALID_BODY
+            return INVALID_BODY
         try:
-            response = self.service.inference(data)
-            return 200, json.loads(json.dumps(response, ensure_ascii=False))
+            return 200, encode(self.service.inference(data))
         except Exception as error:
-            log.exception("Algorithm crashed!")
-            return 400 if isinstance(error, (KeyError, TypeError)) else 500, _SERVICE_FAILED
+            return failed(error)
+
+
+def failed(error: Exception) -> Tuple[int, str]:
+    """Status and text of the response to a request on which the service raised this exception."""
+    log.error("Algorithm crashed!", exc_info=error)
+    return 400 if isinstance(error, (KeyError, TypeError)) else 500, SERVICE_FAILED
 
 
 def _load(file: str) -> ModuleType:

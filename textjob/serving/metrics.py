@@ -1,0 +1,91 @@
+"""The metrics of the server, for Prometheus."""
+from typing import Any, Dict, Iterator, List
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 40)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Counters and histograms; those of predictions have the version of the model as a label."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # a further line per counter, of no use here
+        self._registry = CollectorRegistry()
+        more: Dict[str, Any] = {"registry": self._registry}
+        self._requests = Counter("textjob_requests", "Requests by path, status and version of the model.",
+                                 ["path", "status", "version"], **more)
+        self._seconds = Histogram("textjob_request_seconds", "Time from the header of a request for a prediction to "
+                                  "its response.", ["version"], buckets=SECONDS, **more)
+        self._items = Counter("textjob_items", "Items of requests.", ["version"], **more)
+        self._batches = Histogram("textjob_batch_items", "Items per call of the model.", ["version"], buckets=SIZES,
+                                  **more)
+        self._labels = Counter("textjob_labels", "Predictions per label.", ["version", "label"], **more)
+        self._errors = Counter("textjob_errors", "Items and requests with an error, by code.", ["version", "code"],
+                               **more)
+        self._model = Gauge("textjob_model_loaded", "1 for the version that answers.", ["name", "version"], **more)
+        self._load = Gauge("textjob_model_load_seconds", "Time from the start of the load to readiness.", ["version"],
+                           **more)
+        self.queue = Gauge("textjob_queue_requests", "Requests that wait or are being answered.", **more)
+        ProcessCollector(**more)
+        self._children: Dict[Any, Any] = {}  # labels() takes longer than a look-up
+
+    def loaded(self, name: str, version: str, seconds: float) -> None:
+        """A version answers from now on."""
+        self._model.labels(name, version).set(1)
+        self._load.labels(version).set(seconds)
+
+    def request(self, path: str, status: int, version: str) -> None:
+        """A response was sent."""
+        self._child(self._requests, path, status, version).inc()
+
+    def prediction(self, version: str, seconds: float, items: int) -> None:
+        """A request for a prediction was answered."""
+        self._child(self._seconds, version).observe(seconds)
+        self._child(self._items, version).inc(items)
+
+    def batch(self, version: str, items: int) -> None:
+        """The model was called."""
+        self._child(self._batches, version).observe(items)
+
+    def response(self, version: str, response: Any) -> None:
+        """Count the labels and the codes of errors in a response of the project's own service."""
+        for answer in answers_in(response):
+            if "predicted_label" in answer:
+                self._child(self._labels, version, answer["predicted_label"]).inc()
+            elif "error" in answer:
+                self._child(self._errors, version, answer["error"]["code"]).inc()
+
+    def error(self, version: str, code: str) -> None:
+        """A request was answered with an error."""
+        self._child(self._errors, version, code).inc()
+
+    def text(self) -> bytes:
+        """The text format of Prometheus."""
+        text: bytes = generate_latest(self._registry)
+        return text
+
+    def _child(self, metric: Any, *labels: Any) -> Any:
+        key = (metric, labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child
+
+
+def answers_in(response: Any) -> Iterator[Dict[str, Any]]:
+    """The answers of a response, in whichever wrapper."""
+    if isinstance(response.get("data"), dict):
+        response = response["data"]
+    answers: List[Dict[str, Any]] = response.get("resp_data") or response.get("predictions") or [response]
+    return iter(answers)

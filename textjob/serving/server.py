@@ -1,0 +1,155 @@
+"""``infer.py serve``: the process of the server, from the listening socket to the exit."""
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, NamedTuple, Optional
+
+import uvicorn
+import uvloop
+
+from textjob.errors import INTERRUPTED, PackageError, UsageError
+from textjob.serving import host
+from textjob.serving.connections import Connection
+from textjob.serving.http import App
+from textjob.serving.limits import DRAIN_SECONDS, Limits
+from textjob.serving.lines import Lines, LinesHandler
+from textjob.serving.metrics import Metrics
+from textjob.serving.versions import Version
+
+BACKLOG = 4096  # connections that wait to be accepted
+VERSION = "1"  # of a server with one package
+
+
+class Options(NamedTuple):
+    """The flags of ``infer.py serve``."""
+
+    name: str = "serve"
+    host: str = "127.0.0.1"
+    port: int = 8080
+    strict: bool = False
+    token_file: str = ""
+
+
+class _Uvicorn(uvicorn.Server):  # type: ignore[misc]
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to :class:`Process`."""
+        yield
+
+
+class Process:
+    """One run of the server; ``load`` makes the life cycle of the package, in a thread."""
+
+    def __init__(self, options: Options, limits: Limits, load: Callable[[], host.Server]) -> None:
+        self._options, self._limits, self._load = options, limits, load
+        self._socket = _listen(options.host, options.port)
+        self._lines = Lines()
+        logging.basicConfig(level=logging.INFO, handlers=[LinesHandler(self._lines)], force=True)
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        self._metrics = Metrics()
+        self._app = App(limits, self._metrics, self._lines, read_token(options.token_file), options.strict)
+        self._uvicorn = _Uvicorn(uvicorn.Config(
+            self._app, http=Connection, loop="none", ws="none", lifespan="off", interface="asgi3", log_config=None,
+            access_log=False, proxy_headers=False, server_header=False, timeout_keep_alive=limits.keep_alive,
+            backlog=BACKLOG, timeout_graceful_shutdown=int(limits.work + limits.arrival)))
+        self._signal: Optional[int] = None
+        self._draining: Optional["asyncio.Task[None]"] = None
+
+    def run(self) -> int:
+        """Serve until a signal; returns the exit code."""
+        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(self._main())
+            return INTERRUPTED if self._signal == signal.SIGINT else 0
+        finally:
+            self._lines.close()
+
+    async def _main(self) -> None:
+        loop = asyncio.get_event_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        began = time.perf_counter()
+        loaded: "asyncio.Future[host.Server]" = loop.create_future()
+        threading.Thread(target=_run_into, args=(self._load, loaded, loop), name="load", daemon=True).start()
+        serving = asyncio.ensure_future(self._uvicorn.serve(sockets=[self._socket]))
+        await asyncio.wait({serving, loaded}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            if loaded.done() and not serving.done():
+                version = Version(VERSION, loaded.result(), self._limits, self._metrics, self._options.strict)
+                self._metrics.loaded(self._options.name, VERSION, time.perf_counter() - began)
+                self._app.version = version
+                print(f"serving {self._options.name} version {VERSION} on {_url(self._socket)}", flush=True)
+        finally:
+            if self._app.version is None:
+                self._uvicorn.should_exit = True
+            await serving
+            if self._app.version is not None:
+                self._app.version.stop()
+
+    def _on_signal(self, number: int) -> None:
+        if self._signal is not None:
+            self._lines.close(0.2)
+            os._exit(128 + number)  # a second signal: at once
+        self._signal = number
+        self._app.draining = True
+        self._draining = asyncio.ensure_future(self._drain(0.0 if number == signal.SIGINT else DRAIN_SECONDS))
+
+    async def _drain(self, seconds: float) -> None:
+        """Answer what is in flight; the listening socket stays open, so that /health is seen to be 503."""
+        if self._app.version is not None:
+            await asyncio.sleep(seconds)
+        while self._app.in_flight:
+            await asyncio.sleep(0.02)
+        self._uvicorn.should_exit = True
+
+
+def read_token(file: str) -> str:
+    """The token in the file; empty if no file is given."""
+    if not file:
+        return ""
+    token = Path(file).read_text(encoding="utf-8").strip()
+    if not token or not token.isascii() or len(token.split()) > 1:
+        raise UsageError(f"--token_file {file}: expected one line with a token of ASCII characters without blanks")
+    return token
+
+
+def _run_into(load: Callable[[], Any], future: "asyncio.Future[Any]", loop: asyncio.AbstractEventLoop) -> None:
+    def deliver(setter: Callable[[Any], None], outcome: Any) -> None:
+        if not future.done():
+            setter(outcome)
+
+    try:
+        setter, outcome = future.set_result, load()
+    except host.ServiceError as error:
+        setter, outcome = future.set_exception, PackageError(str(error))
+    except Exception as error:
+        setter, outcome = future.set_exception, error
+    with contextlib.suppress(RuntimeError):  # the server has ended before the load
+        loop.call_soon_threadsafe(deliver, setter, outcome)
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection needs a descriptor
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(target)
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"cannot listen on --host {address} --port {port}: {error}; choose another address or port")
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    address, port = listening.getsockname()[:2]
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
