@@ -80,4 +80,6 @@ def _without_banner() -> Iterator[None]:
             os.dup2(original, 2)
             os.close(original)
             held_back.seek(0)
-            os.write(2, b"".join(line for line in held_back if not _BANNER.search(line)))
+            lines = b"".join(line for line in held_back if not _BANNER.search(line))
+            if lines:  # an empty write fails, too, where the disk of the log is full
+                os.write(2, lines)

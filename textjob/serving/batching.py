@@ -8,16 +8,14 @@ within a class so do the requests, so that neither long texts nor large requests
 batches. The rows of a request keep the order of its items.
 """
 import asyncio
-import logging
 import threading
 from collections import deque
+from functools import partial
 from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
 ITEMS = 128  # per batch
 BYTES = 64 * 1024  # of a batch, padded to its longest item; an item that is longer forms a batch of its own
 CLASSES = 5  # of lengths: below 64, 256, 1024 and 4096 bytes, and longer ones
-
-log = logging.getLogger(__name__)
 
 
 class Job:
@@ -52,10 +50,12 @@ class Batcher:
 
     def submit(self, items: Sequence[Any], future: "asyncio.Future[List[Any]]") -> None:
         """Queue the items of a request; they are dropped if the future is done before their turn."""
-        job = Job(items, future)
+        if future.done():
+            return
         if not items:
             future.set_result([])
             return
+        job = Job(items, future)
         parts: Dict[int, Deque[int]] = {}
         for index, item in enumerate(items):
             parts.setdefault(_length_class(item), deque()).append(index)
@@ -154,7 +154,15 @@ def _deliver(results: List[Result]) -> None:
 
 
 def rows_method(service: Any) -> Optional[Callable[[List[Any]], List[Any]]]:
-    """The method ``rows`` of a service that can be batched: defined together with ``_inference``, which it replaces."""
+    """The method ``rows`` of a service that can be batched: defined together with ``_inference``, which it replaces.
+
+    The project's own service without this method has the function ``classify``, which does the same.
+    """
     owners = [next((each for each in type(service).__mro__ if name in vars(each)), None)
               for name in ("rows", "_inference")]
-    return service.rows if owners[0] is not None and owners[0] is owners[1] else None
+    if owners[0] is not None:
+        return service.rows if owners[0] is owners[1] else None
+    classify = getattr(type(service)._inference, "__globals__", {}).get("classify")
+    if type(service).__name__ == "TextClassifierService" and classify is not None:
+        return partial(classify, service.model)
+    return None

@@ -20,7 +20,7 @@ class Calls:
 
     def __init__(self, threads: int, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._size = loop, threads
-        self._queue: "SimpleQueue[Optional[Call]]" = SimpleQueue()
+        self._queue: SimpleQueue[Optional[Call]] = SimpleQueue()
         self._lock = threading.Lock()
         self._abandoned = 0
         for _ in range(threads):

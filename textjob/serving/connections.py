@@ -1,4 +1,4 @@
-"""A connection of uvicorn with the deadlines that uvicorn lacks: for the header, the body and a client that reads slowly.
+"""A connection of uvicorn with deadlines that uvicorn lacks: for the header, the body and a client that reads slowly.
 
 Measured with uvicorn 0.54: an unfinished header or body keeps its connection open without end. granian 2.8.9 has a
 deadline for the header only, and applies it to idle connections, too, so that it cannot keep them for 200 seconds.

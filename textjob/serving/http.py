@@ -1,7 +1,7 @@
 """The HTTP interface of the server: an ASGI application.
 
-``POST /`` answers as the platform does; ``GET /health`` and ``GET /metrics`` are for the operation. A request is refused
-before its body is read if its size, the token, the state of the server or the length of the queue decides that.
+``POST /`` answers as the platform does; ``GET /health`` and ``GET /metrics`` are for the operation. A request is
+refused before its body is read if its size, the token, the state of the server or the length of the queue decides that.
 """
 import asyncio
 import hmac
@@ -159,7 +159,7 @@ class App:
         await self._receive(request, held)
         body = held[0] if len(held) == 1 else b"".join(held)
         is_large, loop = len(body) > LARGE, asyncio.get_event_loop()
-        work: "asyncio.Future[Any]" = loop.create_future()
+        work: asyncio.Future[Any] = loop.create_future()
         timer = loop.call_later(self.limits.work, _stop, work, True)
         request.connection.on_lost = partial(_stop, work, False)
         try:

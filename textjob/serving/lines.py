@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from typing import Any, Deque
+from typing import Deque
 
 CAPACITY = 10000  # lines that wait to be written
 

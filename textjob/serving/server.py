@@ -60,7 +60,7 @@ class Process:
             access_log=False, proxy_headers=False, server_header=False, timeout_keep_alive=limits.keep_alive,
             backlog=BACKLOG, timeout_graceful_shutdown=int(limits.work + limits.arrival)))
         self._signal: Optional[int] = None
-        self._draining: Optional["asyncio.Task[None]"] = None
+        self._draining: Optional[asyncio.Task[None]] = None
 
     def run(self) -> int:
         """Serve until a signal; returns the exit code."""
@@ -77,7 +77,7 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
         began = time.perf_counter()
-        loaded: "asyncio.Future[host.Server]" = loop.create_future()
+        loaded: asyncio.Future[host.Server] = loop.create_future()
         threading.Thread(target=_run_into, args=(self._load, loaded, loop), name="load", daemon=True).start()
         serving = asyncio.ensure_future(self._uvicorn.serve(sockets=[self._socket]))
         await asyncio.wait({serving, loaded}, return_when=asyncio.FIRST_COMPLETED)
@@ -137,14 +137,16 @@ def _run_into(load: Callable[[], Any], future: "asyncio.Future[Any]", loop: asyn
 
 
 def _listen(address: str, port: int) -> socket.socket:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not 0 <= port < 65536:
+        raise UsageError(f"--port {port}: expected 0 (any free port) to 65535")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection needs a descriptor
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(target)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UsageError(f"cannot listen on --host {address} --port {port}: {error}; choose another address or port")
     listening.listen(BACKLOG)
     return listening

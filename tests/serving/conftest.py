@@ -1,0 +1,37 @@
+"""Servers that several tests use."""
+import shutil
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+from processes import Server, Start, make_package
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """A function that starts a server on a free port; the servers end with the module."""
+    servers: List[Server] = []
+
+    def begin(package: Path, *flags: str, **more: Any) -> Server:
+        log = tmp_path_factory.mktemp("server") / "stderr"
+        servers.append(Server(package, log, *([] if "--port" in flags else ["--port", "0"]), *flags, **more))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.process.kill()
+        server.end()
+
+
+@pytest.fixture(scope="session")
+def echo_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package with the service of echo_service.py."""
+    return make_package(tmp_path_factory.mktemp("echo") / "model", (HERE / "echo_service.py").read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def own_package(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained package, with its service."""
+    return Path(shutil.copytree(str(tiny_run / "cnn" / "model"), str(tmp_path_factory.mktemp("own") / "model")))
