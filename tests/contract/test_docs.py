@@ -102,8 +102,9 @@ def test_the_changelog_names_every_command() -> None:
 
 def test_every_test_that_the_faults_document_names_exists() -> None:
     document = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| ([LR]\d+) \|(.*)$", document, re.M))
-    assert {f"L{i}" for i in range(1, 15)} | {"R1", "R2", "R3", "R4", "R8", "R9", "R10"} <= set(rows)
+    rows = dict(re.findall(r"^\| ([LRC]\d+) \|(.*)$", document, re.M))
+    assert {f"L{i}" for i in range(1, 15)} | {f"R{i}" for i in range(1, 11)} <= set(rows)
+    assert {f"C{i}" for i in (1, 2, 3, 5, 6, 10, 11, 12)} <= set(rows)
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", document)
     assert all("`tests/" in row for row in rows.values()) and len(named) == document.count("::")
     assert [test for file, test in named if not re.search(

@@ -125,8 +125,9 @@ def test_an_idle_server_ends_with_0_on_sigterm_and_its_port_can_be_used_again(ec
 def test_a_second_sigterm_ends_the_server_at_once(echo_package: Path, start: Start, tmp_path: Path) -> None:
     server = start(echo_package).ready()
     with server.connect() as in_flight:
-        in_flight.sendall(post_bytes(json.dumps({"started": str(tmp_path / "s"), "gate": str(tmp_path / "g")}).encode()))
-        wait_until((tmp_path / "s").exists)
+        started = tmp_path / "started"
+        in_flight.sendall(post_bytes(json.dumps({"started": str(started), "gate": str(tmp_path / "gate")}).encode()))
+        wait_until(started.exists)
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: server.send("GET", "/health")[0].status == 503)
         server.process.send_signal(signal.SIGTERM)

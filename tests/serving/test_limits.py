@@ -239,7 +239,8 @@ def test_pipelined_requests_are_answered_in_their_order(limited: Server) -> None
 
 
 @pytest.mark.parametrize("request_", [
-    b"\x16\x03\x01\x02\x00\x01", b"GARBAGE\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01", b"GARBAGE\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
     post_bytes(b"", "Content-Length: 5", length=6), post_bytes(b"0\r\n\r\n", "Transfer-Encoding: chunked", length=3),
     post_bytes(b"zz\r\n", "Transfer-Encoding: chunked"), post_bytes(b"", length=-1)], ids=ascii)
 def test_an_invalid_request_is_400_and_the_next_one_is_answered(request_: bytes, limited: Server) -> None:

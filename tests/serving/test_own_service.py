@@ -10,7 +10,7 @@ import pytest
 from asking import FORMS, TEXTS, ask, same, service_of, unwrapped
 from processes import Server, Start, post_bytes, read_response, resident, wait_until
 
-WORDS = "goal team score soup bread 好吃 体育 crowd stadium match kitchen".split()
+WORDS = ["goal", "team", "score", "soup", "bread", "好吃", "体育", "crowd", "stadium", "match", "kitchen"]
 
 
 @pytest.fixture(scope="module", params=["normal", "strict"])
