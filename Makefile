@@ -38,7 +38,7 @@ $(VENV)/job: requirements.txt
 	@touch $@
 
 # Both files at once, because moto requires a certain version of botocore.
-$(VENV)/dev: $(VENV)/job requirements-dev.txt
+$(VENV)/dev: $(VENV)/job requirements-dev.txt requirements-serve.txt
 	$(RUN) $(PIP_INSTALL) -r $(VENV)/requirements.txt -r requirements-dev.txt
 	@touch $@
 
