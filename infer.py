@@ -249,7 +249,7 @@ def parser() -> argparse.ArgumentParser:
 def _adopt_flags(sub: argparse.ArgumentParser) -> None:
     where = sub.add_argument_group("source and output")
     where.add_argument("--source", required=True, metavar="S", help="a SavedModel's folder, NAME.meta, a folder of "
-                       "checkpoints, NAME.keras or NAME.h5")
+                       "checkpoints, NAME.keras, NAME.h5 or a frozen graph NAME.pb")
     where.add_argument("--output", required=True, metavar="P", help="the package becomes its folder 'model'")
     where.add_argument("--overwrite", action="store_true", help="replace an existing package")
     how = sub.add_argument_group("signature of the source, where the source does not decide it "

@@ -42,7 +42,7 @@ def adopt(options: AdoptOptions) -> Tuple[Path, List[str]]:
     import customize_service as service
 
     target = _target(options)
-    if Path(options.source).name == package.MODEL:
+    if Path(options.source).name in (package.MODEL, package.MODEL + "txt"):
         options = options._replace(source=str(Path(options.source).parent))
     if Path(options.source).is_dir():
         refuse(files.unsafe_files(Path(options.source))[0])
@@ -58,7 +58,7 @@ def adopt(options: AdoptOptions) -> Tuple[Path, List[str]]:
         notes = _package_unchanged(adoption) if options.as_it_is else _package_rewritten(adoption)
     inputs = "ids" if model.takes_ids else "texts"
     return target, [f"source: {source.kind}; input: {inputs}; {len(model.labels)} classes; scores: {model.plan.rule}",
-                    *notes]
+                    *source.notes, *notes]
 
 
 def _target(options: AdoptOptions) -> Path:

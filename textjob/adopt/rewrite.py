@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import customize_service as service
+from textjob.adopt.graph_files import TABLE_INITIALIZERS
 from textjob.adopt.preprocessing import Preprocessing
 from textjob.adopt.roles import IDS
 from textjob.adopt.source_model import SourceModel
@@ -22,9 +23,6 @@ v1 = tf.compat.v1
 
 TABLES = ("HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "MutableHashTableOfTensors",
           "MutableHashTableOfTensorsV2", "MutableDenseHashTable", "MutableDenseHashTableV2")
-TABLE_INITIALIZERS = (
-    "InitializeTable", "InitializeTableV2", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
-
 _ALTERNATIVES = (
     "Either export the part behind the table, which takes ids, and adopt it with --vocabulary and --tokenizer; or give "
     "--as_it_is, which packages the model unchanged, for engines at least as new as the TensorFlow that wrote it")
@@ -225,8 +223,7 @@ def _probabilities(scores: Any, model: SourceModel, labels: List[str]) -> Any:
         scores = tf.nn.softmax(scores)
     elif model.plan.rule == "sigmoid":
         scores = tf.sigmoid(scores)
-    columns = scores.shape.as_list()[1:] if scores.shape.ndims else None
-    if columns in ([], [1]) or (len(labels) == 2 and columns is None):
+    if model.columns == 1:
         column = tf.reshape(scores, [-1, 1])
         scores = tf.concat([1.0 - column, column], 1)
     order = [model.labels.index(label) for label in labels]

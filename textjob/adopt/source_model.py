@@ -49,6 +49,7 @@ class SourceModel:
         self.length = int(shape[-1]) if self.takes_ids and shape else 0  # 0: any number of ids
         self.rank = plan.rank
         self._run, probe_scores = self._load(plan)
+        self.columns = int(np.reshape(probe_scores, [len(probe_scores), -1]).shape[1])  # the graph may not have it
         self.plan, labels = service.decide_scores(plan, self.meta, source.options, str(source.folder), probe_scores)
         if self.plan.rule == "labels":
             raise PackageError(f"the output {self.plan.output!r} of the source gives labels alone, but a package needs "

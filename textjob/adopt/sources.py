@@ -5,6 +5,9 @@ source                                     result
 =========================================  ==================================================================
 a SavedModel with a usable signature       the same folder
 a SavedModel, tensors named                a copy with a signature of these tensors
+``saved_model.pbtxt``                      a copy with the binary form
+a base of TensorFlow Serving               its newest version
+a frozen graph, tensors named              a SavedModel with a signature of these tensors
 ``.meta`` and checkpoint, tensors named    restored, and saved with a signature of these tensors
 ``.keras``, ``.h5``                        loaded by Keras, and saved by ``tf.saved_model.save``
 variables without a graph                  refused, because only the code of the model defines its graph
@@ -15,11 +18,11 @@ import re
 import shutil
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import tensorflow as tf
 
-from textjob.adopt import keras_files
+from textjob.adopt import graph_files, keras_files
 from textjob.adopt.options import AdoptOptions
 from textjob.check import graph as graph_check
 from textjob.check.finding import FAULT, Finding
@@ -38,6 +41,7 @@ class Source(NamedTuple):
     kind: str
     folder: Path
     options: Dict[str, Any]
+    notes: Sequence[str] = ()
 
 
 def locate(options: AdoptOptions, scratch: Path) -> Source:
@@ -50,10 +54,12 @@ def locate(options: AdoptOptions, scratch: Path) -> Source:
     path = Path(options.source)
     if not path.exists() and not Path(options.source + ".index").exists():
         raise UsageError(f"--source {path}: no such file or folder; give a SavedModel's folder, NAME.meta, a folder of "
-                         "checkpoints, NAME.keras or NAME.h5")
-    for folder in (path, path / "model"):
-        if (folder / "saved_model.pb").is_file():
-            return _saved_model(options, folder, scratch)
+                         "checkpoints, NAME.keras, NAME.h5 or a frozen graph NAME.pb")
+    located = graph_files.saved_model(path, scratch)
+    if located:
+        return _saved_model(options, located.folder, scratch)._replace(notes=located.notes)
+    if path.suffix == ".pb":
+        return _frozen(options, path, scratch)
     if path.suffix in keras_files.SUFFIXES:
         scores = keras_files.save_as_saved_model(path, scratch / "saved", scratch, options.scores)
         choices = dict(options.service_options(), **({"scores": scores} if scores else {}))
@@ -90,6 +96,14 @@ def _saved_model(options: AdoptOptions, folder: Path, scratch: Path) -> Source:
     model = saved_model_pb2.SavedModel(saved_model_schema_version=1, meta_graphs=[meta])
     (signed / "saved_model.pb").write_bytes(model.SerializeToString())
     return Source("SavedModel, tensors named", signed, dict(_without_tensors(choices), signature=SIGNATURE))
+
+
+def _frozen(options: AdoptOptions, path: Path, scratch: Path) -> Source:
+    """A GraphDef whose variables are constants."""
+    graph_files.as_saved_model(
+        graph_files.frozen(path), lambda graph_def: _signature(graph_def, options), SIGNATURE, scratch / "frozen")
+    return Source("frozen graph", scratch / "frozen", dict(
+        _without_tensors(options.service_options()), tags=["serve"], signature=SIGNATURE))
 
 
 def _without_tensors(choices: Dict[str, Any]) -> Dict[str, Any]:

@@ -93,11 +93,14 @@ class Inspected:
         main = meta.graph_def.node
         saved = self.part(main, [meta.saver_def.save_tensor_name])
         restored = self.part(main, [meta.saver_def.restore_op_name])
-        # A save op that a signature or the initialization can run does not belong to the saver.
+        # A save op that a signature or the initialization can run does not belong to a saver. A graph of several
+        # MetaGraphs contains the ops of all their savers.
         requested = self.part(main, fetched(meta) + list(meta.collection_def["table_initializer"].node_list.value))
         requested[1].update(called_on_load(meta))
-        self.reads = [(a | b) - c for a, b, c in zip(saved, restored, requested)]
-        self.writes = [a - b - c for a, b, c in zip(saved, restored, requested)]  # loading restores but does not save
+        savers = {node.name for node in main if node.op in SAVER_OPS}
+        self.reads = [savers - requested[0], (saved[1] | restored[1]) - requested[1]]
+        # Loading restores, but does not save.
+        self.writes = [savers - restored[0] - requested[0], saved[1] - restored[1] - requested[1]]
 
     def part(self, nodes: Sequence[Message], tensors: Iterable[str]) -> Tuple[Set[str], Set[str]]:
         """The nodes of the main graph and the functions that these tensors depend on."""
