@@ -122,3 +122,9 @@ def test_a_vocabulary_that_is_not_that_of_an_uncased_bert_is_refused_with_the_re
     file.write_text("".join(changed.get(token, token) + "\n" for token in foreign_bert.TOKENS), encoding="utf-8")
     assert adopt(folder, "fixed", tmp_path / "out", "--vocabulary", file) == code
     assert message in capsys.readouterr().err
+
+
+def test_the_tokens_of_the_engine_tests_are_those_of_the_reference_tokenizer(folder: Path) -> None:
+    reference = BertWordPieceTokenizer(str(folder / "vocab.txt"))
+    for text, tokens in foreign_bert.TOKENIZED.items():
+        assert tokens == reference.encode(text, add_special_tokens=False).tokens

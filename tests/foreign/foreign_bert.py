@@ -1,4 +1,11 @@
-"""A BERT classifier in TensorFlow, from weights under the names of the original (``encoder.layer.0...``)."""
+"""A BERT classifier in TensorFlow, from weights under the names of the original (``encoder.layer.0...``).
+
+    python foreign_bert.py FOLDER     write FOLDER/bert, FOLDER/vocab.txt and FOLDER/answers.json with any TensorFlow
+                                      from 1.15 to today's; the answers are those for the texts of TOKENIZED
+"""
+import json
+import struct
+import sys
 from pathlib import Path
 from typing import Any, Dict, Sequence
 
@@ -10,6 +17,13 @@ Weights = Dict[str, np.ndarray]
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "film", "is", "good", "bad", "un", "##aff", "##able",
           "##s", "a", "b", "电", "影", "很", "好", "!", "?", ",", ".", "'", "isn", "t", "e", "##x", "soup", "won",
           "match"]
+TOKENIZED = {  # texts and their tokens by BertWordPieceTokenizer
+    "": [],
+    "The film isn't good, unaffable!": ["the", "film", "isn", "'", "t", "good", ",", "un", "##aff", "##able", "!"],
+    "这电影很好? GOOD": ["[UNK]", "电", "影", "很", "好", "?", "good"],
+    "e\u0301 \u00c9x \ud55c\uad6d \U0001f642 \ufffd": ["e", "e", "##x", "[UNK]", "[UNK]"],
+    "bad match soups \u0000a" * 9: ["bad", "match", "soup", "##s", *["[UNK]", "match", "soup", "##s"] * 8, "a"],
+}
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 
 
@@ -119,8 +133,6 @@ def predict(folder: Path, rows: Dict[str, Any]) -> np.ndarray:
 
 def weights_of_safetensors(file: Path) -> Weights:
     """The weights of a file in the format safetensors: a JSON header and the arrays behind it."""
-    import json
-    import struct
     content = file.read_bytes()
     (size,) = struct.unpack("<Q", content[:8])
     weights = {}
@@ -129,3 +141,19 @@ def weights_of_safetensors(file: Path) -> Weights:
             first, last = (8 + size + offset for offset in entry["data_offsets"])
             weights[name] = np.frombuffer(content[first:last], np.float32).reshape(entry["shape"])
     return weights
+
+
+def write(folder: Path, most: int = 32) -> None:
+    """See above."""
+    (folder / "vocab.txt").write_text("".join(token + "\n" for token in TOKENS), encoding="utf-8")
+    save(folder / "bert", random_weights(len(TOKENS)), 4)
+    answers = {}
+    for text, tokens in TOKENIZED.items():
+        ids = [TOKENS.index(token) for token in ["[CLS]", *tokens[:most - 2], "[SEP]"]]
+        rows = dict(zip(INPUTS, ([ids], [[1] * len(ids)], [[0] * len(ids)])))
+        answers[text] = predict(folder / "bert", rows)[0].tolist()
+    (folder / "answers.json").write_text(json.dumps(answers), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
