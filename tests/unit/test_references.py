@@ -13,7 +13,7 @@ from textjob.flags import from_flags
 from textjob.settings import Settings
 from textjob.training.classifier import Classifier
 from textjob.training.optimizer import Optimizer
-from textjob.training.step import Step
+from textjob.training.step import Step, _Noise
 
 TEXTS = [[5], [2, 7], [1, 3, 8, 4, 2, 6], [6, 6, 2, 3, 9, 1, 4, 5], [9, 8, 7, 5]]
 """Of different lengths: shorter than each filter, as long as the longest, with an unknown word (id 1)."""
@@ -149,6 +149,13 @@ def test_noise_depends_on_the_seed_and_the_step_alone(noise: Dict[str, float]) -
     first, second = step(job(seed=1, **noise)), step(job(seed=2, **noise))
     assert loss_of(first, 3) == loss_of(first, 3)
     assert len({loss_of(first, 3), loss_of(first, 4), loss_of(second, 3), loss(job())}) == 4
+
+
+@pytest.mark.parametrize("seed", [0, 2 ** 31 - 1], ids=["smallest seed", "greatest seed"])
+def test_the_calls_of_one_step_have_different_noise(seed: int) -> None:
+    noise = _Noise(seed, tf.constant(3))
+    first, second = noise([1000]).numpy(), noise([1000]).numpy()
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.1 and 0 <= first.min() < 0.01 < 0.99 < first.max() < 1
 
 
 # Optimizer

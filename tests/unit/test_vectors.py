@@ -22,8 +22,8 @@ def written(folder: Path, content: str, name: str = "vectors.txt") -> str:
     "bread 1 2 3\n菜 4 5 6\nother 7 8 9\n",
     "3 3\nbread 1 2 3 \n菜 4 5 6 \nother 7 8 9 \n",
     "Bread 9 9 9\nbread 1 2 3\nBREAD 8 8 8\n菜 4 5 6\n",
-    "other 7 8 9\nof several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
-    "3 3\nof several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
+    "other 7 8 9\nbread of several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
+    "3 3\nbread of several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
     "word vector\nbread 1 2 3\n\n菜 4 5 6\n",
 ], ids=["glove", "word2vec", "cases", "blanks", "word2vec and blanks", "heading and empty line"])
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
@@ -31,6 +31,13 @@ def test_the_vectors_of_the_vocabulary_are_read_from_both_forms(tmp_path: Path, 
     found = vectors.read(written(tmp_path, content, name), WORDS)
     assert found.values.dtype == np.float32
     assert dict(zip(found.words.tolist(), found.values.tolist())) == {1: [1, 2, 3], 2: [4, 5, 6]}
+
+
+@pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
+def test_a_word_that_is_not_utf8_is_read_as_another_word(tmp_path: Path, name: str) -> None:
+    content = b"\xff\xfe 7 8 9\nbread 1 2 3\n"
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert vectors.read(str(tmp_path / name), WORDS).values.tolist() == [[1, 2, 3]]
 
 
 def test_another_spelling_is_used_if_the_exact_one_is_missing(tmp_path: Path) -> None:
