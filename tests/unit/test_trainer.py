@@ -108,14 +108,12 @@ def test_a_run_that_is_interrupted_after_each_step_has_the_result_of_an_uninterr
         trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = job("--checkpoint_seconds", "0")
     checkpoints, facts, lines = Checkpoints(tmp_path / "checkpoints" / "cnn", {}), [], []
-    while True:
-        try:
-            _, result = train(tmp_path, settings, interrupted=lambda: True)
-            break
-        except TerminatedError as error:
-            assert "run the same command again" in str(error)
+    for _ in range(EPOCHS * (STEPS + 1)):
+        with pytest.raises(TerminatedError, match="run the same command again"):
+            train(tmp_path, settings, interrupted=lambda: True)
         facts.append(checkpoints.facts())
         lines += capsys.readouterr().out.splitlines()
+    _, result = train(tmp_path, settings, interrupted=lambda: True)
     assert [(each["epoch"], each["batch"], each["step"]) for each in facts] == [
         (1, 1, 1), (1, 2, 2), (1, 3, 3), (2, 0, 3), (2, 1, 4), (2, 2, 5), (2, 3, 6), (3, 0, 6)]
     assert [line for line in lines if "resumes" in line] == [
