@@ -272,6 +272,17 @@ def test_the_factor_and_the_kind_have_the_lowest_held_out_cross_entropy() -> Non
     assert chosen < losses.min() + 0.5  # nats over 300 texts; liblinear's tolerance is 0.01
 
 
+def test_with_more_than_30_classes_only_the_plain_kind_is_fitted() -> None:
+    """On these texts the kinds with naive Bayes ratios are better, as docs/accuracy.md measures for few classes."""
+    rng = np.random.RandomState(0)
+    labels = rng.randint(2, size=200)
+    part = encoded([np.where(rng.rand(12) < 0.15, 2 + label * 8 + rng.randint(8, size=12),
+                             18 + rng.randint(60, size=12)).tolist() for label in labels], labels.tolist())
+    features = plain_features(part)[2]
+    assert [wide_part._select(features, part, np.ones(classes), 0.1)[0] > 0 for classes in (2, 30, 31)] == [
+        True, True, False]
+
+
 # Learning
 
 
@@ -339,6 +350,13 @@ def test_a_class_without_texts_and_a_class_with_all_texts_have_a_bias_alone() ->
     linear, _, _ = exactly(part._replace(labels=np.ones_like(part.labels)), 2, 2)
     assert len(linear.weights) and not linear.weights.any()
     assert linear.bias[1] == -linear.bias[0] and np.isclose(linear.bias[1], factors).any()
+
+
+def test_texts_without_kept_ngrams_at_the_end_of_the_part_count_as_texts() -> None:
+    part = encoded([[2, 3], [2, 3], [4], [4], [1], [1]], [0, 0, 1, 1, 0, 1])
+    _, mark, frequency = exactly(part, 2, 1)
+    assert mark.tolist() == [(1 << 32) + word for word in (2, 3, 4)]
+    np.testing.assert_allclose(frequency, np.log(6 / 2) + 1)
 
 
 def test_data_without_repeated_ngrams_have_no_wide_part() -> None:
