@@ -290,6 +290,14 @@ def test_the_progress_line_is_shown_on_a_terminal_and_removed() -> None:
     assert terminal.getvalue().endswith("\r\033[K") and "\n" not in terminal.getvalue()
 
 
+def test_the_progress_line_is_not_rewritten_for_every_batch() -> None:
+    terminal = Terminal()
+    progress = Progress("cnn epoch 3/20", 10000, terminal)
+    for batch in range(10000):
+        progress.show(batch, 0.5)
+    assert 1 <= terminal.getvalue().count("batches") < 5000
+
+
 def test_a_log_file_gets_one_line_per_epoch_and_no_progress_line(
         inputs: Inputs, small_data: Path, tmp_path: Path, capsys: Any) -> None:
     train("cnn", inputs, job(small_data, "--epochs", "1"), tmp_path)
