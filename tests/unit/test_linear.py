@@ -77,19 +77,20 @@ def test_an_ngram_that_occurs_in_one_text_is_not_kept() -> None:
 @pytest.mark.parametrize("max_bytes", [1, 100, 400])
 def test_the_kept_ngrams_fit_the_size_limit_and_are_the_most_discriminative_ones(max_bytes: int) -> None:
     rng = np.random.RandomState(2)
-    texts = [[2 + label, *(4 + rng.randint(20, size=6))] for label in (0, 1) * 50]  # words 2 and 3 determine the class
+    texts = [[30 + label, *(2 + rng.randint(20, size=6))] for label in (0, 1) * 50]  # 30 and 31 determine the class
     w = fitted(encoded(texts, [0, 1] * 50), 2, max_bytes=max_bytes)
     if max_bytes == 1:
         assert w == {}
     else:
         assert w[wide.TABLE][:-1].nbytes + sum(w[wide.keys(n)].nbytes for n in wide.orders(w)) <= max_bytes
-        assert {2, 3} <= set(w[wide.keys(1)].tolist())
+        assert {30, 31} <= set(w[wide.keys(1)].tolist())
 
 
-def test_of_equally_discriminative_ngrams_the_first_ones_are_kept() -> None:
+@pytest.mark.parametrize("count", [1, 100])
+def test_of_equally_discriminative_ngrams_the_first_ones_that_fit_the_limit_are_kept(count: int) -> None:
     part = encoded([list(range(2, 202)), list(range(202, 402))] * 2, [0, 1] * 2)
-    w = fitted(part, 2, longest=1, max_bytes=100 * (4 + 2 + 1))
-    assert w[wide.keys(1)].tolist() == list(range(2, 102))
+    w = fitted(part, 2, longest=1, max_bytes=count * (4 + 2 + 1))  # a key, two weights and a frequency
+    assert w[wide.keys(1)].tolist() == list(range(2, 2 + count))
 
 
 # Logits

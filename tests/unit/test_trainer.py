@@ -15,7 +15,7 @@ from textjob.flags import from_flags
 from textjob.results import EpochRow, TrainingResult
 from textjob.settings import Settings
 from textjob.text.encoding import Encoded
-from textjob.training import batches, classifier, feed, trainer
+from textjob.training import batches, classifier, dev_weight, feed, trainer
 from textjob.training.checkpoints import Checkpoints
 from textjob.training.inputs import Inputs, class_weights, with_wide_part
 from textjob.training.optimizer import Optimizer
@@ -151,14 +151,15 @@ def test_a_loss_that_is_not_finite_is_an_error_with_its_step_epoch_and_batch(tmp
 def test_the_result_with_a_wide_part_has_its_weights_and_the_factor_of_the_best_epoch(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = job()
-    inputs = with_wide_part(INPUTS, settings)
+    inputs = with_wide_part(INPUTS._replace(dev=part(300, 1)), settings)  # enough rows to outweigh the prior
     network, result = train(tmp_path, settings, inputs)
     assert inputs.wide and inputs.wide.keys() < result.weights.keys()
     best = result.history[result.best_epoch - 1]
     factor = best.network_weight
+    assert factor != dev_weight.DEFAULT
     assert result.weights[wide.NETWORK] == network.weights()[wide.NETWORK] == np.float32(factor)
     logits = factor * network.network_logits(inputs.dev) + network.wide_logits(inputs.dev)
-    assert best.val_loss == pytest.approx(metrics.cross_entropy(logits, np.eye(3)[inputs.dev.labels]) / 7, rel=1e-5)
+    assert best.val_loss == pytest.approx(metrics.cross_entropy(logits, np.eye(3)[inputs.dev.labels]) / 300, rel=1e-5)
     assert capsys.readouterr().out.splitlines()[-1] == (
         f"cnn: logits = {factor:.2f} x network + wide part (weight chosen on dev)")
 

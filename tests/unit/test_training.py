@@ -217,6 +217,7 @@ def test_label_smoothing_lowers_the_greatest_probability(inputs: Inputs, small_d
 
 def test_small_data_is_trained_for_at_least_1000_steps(small_data: Path) -> None:
     assert trainer.planned_epochs(240, job(small_data)) == 250  # 4 batches per epoch
+    assert trainer.planned_epochs(64 * 3, job(small_data)) == 334
     assert trainer.planned_epochs(64 * 999, job(small_data)) == 8
     assert trainer.planned_epochs(240, job(small_data, "--epochs", "3")) == 3
 
