@@ -49,7 +49,7 @@ def test_the_words_of_a_long_part_are_counted_over_all_its_texts() -> None:
 
 
 def test_max_length_limits_the_bytes_of_a_text_that_are_counted() -> None:
-    assert vocabulary.count(["in " + " " * 64 + "out"], 1, 1, 10) == [b"in"]
+    assert vocabulary.count(["in" + " " * 61 + "out"], 1, 1, 10) == [b"in", b"o"]  # 64 bytes
 
 
 def test_a_training_part_without_a_frequent_word_is_an_error_that_names_min_count(tmp_path: Path) -> None:

@@ -86,6 +86,18 @@ def test_the_kept_ngrams_fit_the_size_limit_and_are_the_most_discriminative_ones
         assert {30, 31} <= set(w[wide.keys(1)].tolist())
 
 
+def test_the_kept_ngrams_have_the_largest_ratio_of_a_class_times_the_root_of_its_frequency() -> None:
+    part, kept = random_part(300), 12
+    _, counts, _ = plain_features(part)
+    worth = np.zeros(counts.shape[1])
+    for number in range(3):
+        p, q = (np.asarray(counts[side].sum(0)).ravel() for side in (part.labels == number, part.labels != number))
+        ratio = np.log((p + 1) / (p + 1).sum() / ((q + 1) / (q + 1).sum()))
+        worth = np.maximum(worth, np.abs(ratio) * np.sqrt(p))
+    columns = wide_part._most_discriminative(counts, part.labels, 3, kept)
+    assert columns.tolist() == sorted(np.argsort(-worth)[:kept].tolist())
+
+
 @pytest.mark.parametrize("count", [1, 100])
 def test_of_equally_discriminative_ngrams_the_first_ones_that_fit_the_limit_are_kept(count: int) -> None:
     part = encoded([list(range(2, 202)), list(range(202, 402))] * 2, [0, 1] * 2)
