@@ -1,4 +1,6 @@
 """The trainer on eleven short texts: every number of its result follows from the documented loop."""
+import io
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -162,6 +164,21 @@ def test_the_result_with_a_wide_part_has_its_weights_and_the_factor_of_the_best_
     assert best.val_loss == pytest.approx(metrics.cross_entropy(logits, np.eye(3)[inputs.dev.labels]) / 300, rel=1e-5)
     assert capsys.readouterr().out.splitlines()[-1] == (
         f"cnn: logits = {factor:.2f} x network + wide part (weight chosen on dev)")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_run_on_a_terminal_shows_the_progress_of_each_epoch_and_removes_it(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    train(tmp_path, job())
+    shown = sys.stdout.getvalue()  # type: ignore[attr-defined]
+    for epoch in (1, 2):
+        assert f"\r\033[Kcnn epoch {epoch}/2: 1 of 3 batches, loss " in shown
+        assert f"\r\033[Kcnn epoch {epoch}/2 loss=" in shown
 
 
 # The best epoch and the end

@@ -25,7 +25,8 @@ def written(folder: Path, content: str, name: str = "vectors.txt") -> str:
     "other 7 8 9\nbread of several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
     "3 3\nbread of several words 0 0 0\nbread 1 2 3\n菜 4 5 6\n",
     "word vector\nbread 1 2 3\n\n菜 4 5 6\n",
-], ids=["glove", "word2vec", "cases", "blanks", "word2vec and blanks", "heading and empty line"])
+    "bread 1 2 3\nbread 9 9 9\n菜 4 5 6\n菜 9 9 9\n",
+], ids=["glove", "word2vec", "cases", "blanks", "word2vec and blanks", "heading and empty line", "repeated words"])
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
 def test_the_vectors_of_the_vocabulary_are_read_from_both_forms(tmp_path: Path, content: str, name: str) -> None:
     found = vectors.read(written(tmp_path, content, name), WORDS)
