@@ -173,9 +173,10 @@ class Terminal(io.StringIO):
 
 def test_a_run_on_a_terminal_shows_the_progress_of_each_epoch_and_removes_it(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
     train(tmp_path, job())
-    shown = sys.stdout.getvalue()  # type: ignore[attr-defined]
+    shown = terminal.getvalue()
     for epoch in (1, 2):
         assert f"\r\033[Kcnn epoch {epoch}/2: 1 of 3 batches, loss " in shown
         assert f"\r\033[Kcnn epoch {epoch}/2 loss=" in shown
