@@ -21,12 +21,14 @@ HUGGING_FACE = ("input_ids", "attention_mask", "token_type_ids")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four sources with the same weights, and their vocabulary."""
+    """Sources with the same weights, and their vocabulary."""
     folder = tmp_path_factory.mktemp("bert")
     (folder / "vocab.txt").write_text("".join(token + "\n" for token in foreign_bert.TOKENS), encoding="utf-8")
     weights = foreign_bert.random_weights(len(foreign_bert.TOKENS))
     foreign_bert.save(folder / "any_length", weights, 4)
     foreign_bert.save(folder / "fixed", weights, 4, length=16)
+    foreign_bert.save(folder / "raw", weights, 4, length=16, estimator="raw")
+    foreign_bert.save(folder / "parsing", weights, 4, length=16, estimator="parsing")
     foreign_bert.save(folder / "hugging_face", weights, 4, aliases=HUGGING_FACE, dtype=tf.int64)
     foreign_bert.save(folder / "only_ids", weights, 4, aliases=("ids",), classes=2)
     foreign_bert.save(folder / "unclear", weights, 4, aliases=("left", "right", "centre"))
@@ -82,6 +84,15 @@ def test_a_cased_vocabulary_keeps_capital_letters_and_accents(folder: Path, tmp_
     expected = source_answers(tmp_path, "fixed", texts, foreign_bert.INPUTS, 16, lower=False)
     assert np.abs(np.array(answers(tmp_path / "out" / "model", texts)) - expected).max() < 1e-5
     assert len(np.unique(np.round(expected, 5), axis=0)) == len(texts)
+
+
+@pytest.mark.parametrize("source", ["raw", "parsing"])
+def test_the_export_of_an_estimator_is_adopted_without_its_label_ids(
+        folder: Path, tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert adopt(folder, source, tmp_path) == 0
+    assert "inputs: input_ids, input_mask, segment_ids" in capsys.readouterr().out
+    expected = source_answers(folder, "fixed", TEXTS, foreign_bert.INPUTS, 16)  # the same weights
+    assert np.abs(np.array(answers(tmp_path / "model", TEXTS)) - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize("flags, separator", [(["--pair_separator"], "\t"), (["--pair_separator", "||"], "||")])

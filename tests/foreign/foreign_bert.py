@@ -101,10 +101,23 @@ class Bert:
 
 
 def save(folder: Path, weights: Weights, heads: int, classes: int = 3, aliases: Sequence[str] = INPUTS,
-         length: Any = None, dtype: Any = tf.int32, seed: int = 1) -> Path:
-    """Write a classifier with a random head as a SavedModel; its output is ``probabilities``."""
+         length: Any = None, dtype: Any = tf.int32, seed: int = 1, estimator: str = "") -> Path:
+    """Write a classifier with a random head as a SavedModel; its output is ``probabilities``.
+
+    ``estimator``: ``raw`` adds the input ``label_ids``, which nothing reads; ``parsing`` has a serialized tf.Example as
+    its only input, with the features of the aliases and ``label_ids``.
+    """
     with tf.Graph().as_default(), v1.Session() as session:
-        inputs = [v1.placeholder(dtype, [None, length], alias) for alias in aliases]
+        signed = {alias: v1.placeholder(dtype, [None, length], alias) for alias in aliases}
+        inputs = list(signed.values())
+        if estimator == "raw":
+            signed["label_ids"] = v1.placeholder(tf.int32, [None], "label_ids")
+        elif estimator == "parsing":
+            signed = {"examples": v1.placeholder(tf.string, [None], "input_example_tensor")}
+            features = {alias: tf.io.FixedLenFeature([length], tf.int64) for alias in aliases}
+            parsed = tf.io.parse_example(signed["examples"], dict(
+                features, label_ids=tf.io.FixedLenFeature([], tf.int64, 0)))
+            inputs = [tf.cast(parsed[alias], tf.int32) for alias in aliases]
         full = [*inputs, tf.ones_like(inputs[0]), tf.zeros_like(inputs[0])]
         bert = Bert(weights, heads)
         size = weights["pooler.dense.bias"].shape[0]
@@ -116,7 +129,7 @@ def save(folder: Path, weights: Weights, heads: int, classes: int = 3, aliases: 
         info = v1.saved_model.build_tensor_info
         builder = v1.saved_model.Builder(str(folder))
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": v1.saved_model.build_signature_def(
-            {alias: info(tensor) for alias, tensor in zip(aliases, inputs)}, {"probabilities": info(scores)},
+            {alias: info(tensor) for alias, tensor in signed.items()}, {"probabilities": info(scores)},
             "tensorflow/serving/predict")}, strip_default_attrs=True)
         builder.save()
     return folder

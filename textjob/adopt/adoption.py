@@ -16,6 +16,7 @@ from textjob.adopt.preprocessing import Preprocessing, preprocessing_of
 from textjob.adopt.roles import IDS
 from textjob.adopt.source_model import Item, SourceModel
 from textjob.adopt.sources import Source, locate, refuse
+from textjob.adopt.token_inputs import with_token_inputs
 from textjob.check import files, graph
 from textjob.errors import PackageError, RefusedError, UsageError
 from textjob.packaging import config_json, export, golden, model_card, package
@@ -51,6 +52,7 @@ def adopt(options: AdoptOptions) -> Tuple[Path, List[str]]:
         try:
             source = locate(options, scratch)
             refuse(graph.unsafe_contents(source.folder, options.allowed))
+            source = with_token_inputs(source, options, scratch)
             model = SourceModel(source, options)
         except service.LoadError as error:
             raise PackageError(f"{error}. {_FLAGS}")

@@ -149,7 +149,7 @@ def _feature(meta: Message, plan: Any, name: str) -> Optional[Feature]:
     if not parsing:
         return None
     node, constants = parsing[0], {name: each for name, each in needed.items() if each.op == "Const"}
-    features = _features(node, constants)
+    features = features_of(node, constants)
     if len(features) != 1:
         raise PackageError(f"the source reads {len(features)} features of tf.Example "
                            f"({', '.join(feature.name for feature in features)}), but a text classifier has one input; "
@@ -160,7 +160,7 @@ def _feature(meta: Message, plan: Any, name: str) -> Optional[Feature]:
     return features[0]
 
 
-def _features(node: Message, constants: Dict[str, Message]) -> List[Feature]:
+def features_of(node: Message, constants: Dict[str, Message]) -> List[Feature]:
     """The features of a parse node, from its keys. Its outputs are indices, values, shapes, dense values."""
     def strings(tensor: str) -> List[str]:
         keys = tf.make_ndarray(constants[node_of(tensor)].attr["value"].tensor)
