@@ -10,6 +10,8 @@ import pytest
 from asking import FORMS, TEXTS, ask, same, service_of, unwrapped
 from processes import Server, Start, post_bytes, read_response, resident, wait_until
 
+from textjob.serving.metrics import Metrics, answers_in
+
 WORDS = ["goal", "team", "score", "soup", "bread", "好吃", "体育", "crowd", "stadium", "match", "kitchen"]
 
 
@@ -83,6 +85,16 @@ def test_twenty_thousand_requests_leave_no_memory_and_no_descriptors_behind(own:
         assert sum(pool.map(send, [1000] * 16)) == 16000
     wait_until(lambda: own.descriptors() <= descriptors)
     assert resident(own) - memory < 30 << 20
+
+
+@pytest.mark.parametrize("response, answers", [
+    ({"data": {"resp_data": [{"predicted_label": "a"}, 5]}}, 1), ({"predictions": [{}, {"error": {"code": "x"}}]}, 2),
+    ({"predicted_label": "a", "meta": 1}, 1), ([1, "a"], 0), ("text", 0), ({"data": None}, 0), ({"error": "text"}, 1)],
+    ids=str)
+def test_a_response_of_any_shape_is_counted(response: Any, answers: int) -> None:
+    metrics = Metrics()
+    metrics.response("1", response)
+    assert len(answers_in(response)) == answers and b"textjob" in metrics.text()
 
 
 def test_the_metrics_count_requests_items_labels_and_errors(own_package: Path, start: Start) -> None:

@@ -83,6 +83,12 @@ class Connection(HttpToolsProtocol):  # type: ignore[misc]
         super().resume_writing()
         self._stop_reading()
 
+    def shutdown(self) -> None:
+        if self._in_message:
+            self.transport.abort()  # the rest of the request may take until its deadline, and would get 503
+        else:
+            super().shutdown()
+
     def timeout_keep_alive_handler(self) -> None:
         self.transport.abort()  # close() would wait for a client that does not read the end of its response
 

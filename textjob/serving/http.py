@@ -34,13 +34,14 @@ class Response(NamedTuple):
 class Request:
     """What the routes read of an ASGI scope."""
 
-    __slots__ = ("authorization", "connection", "content_type", "expects", "id", "length", "receive", "scope")
+    __slots__ = ("authorization", "connection", "content_type", "expects", "held", "id", "length", "receive", "scope")
 
     def __init__(self, scope: Dict[str, Any], receive: Callable[[], Awaitable[Dict[str, Any]]]) -> None:
         self.scope, self.receive = scope, receive
         self.connection = scope["extensions"][EXTENSION]
         self.content_type = self.authorization = self.id = b""
         self.length, self.expects = 0, False
+        self.held = 0  # bytes of its body and its response in memory
         for name, value in scope["headers"]:
             if name == b"content-type":
                 self.content_type = value
@@ -60,7 +61,7 @@ class _TooLargeError(Exception):
 
 
 class _FullError(Exception):
-    """The bodies in memory have too many bytes."""
+    """The bodies and responses in memory have too many bytes."""
 
 
 class App:
@@ -71,7 +72,7 @@ class App:
         self.version: Optional[Version] = None
         self.draining = False
         self.in_flight = 0
-        self._bodies = 0  # bytes in memory
+        self._bodies = 0  # bytes of bodies and large responses in memory
         self._lines, self._token = lines, token.encode("utf-8")
         self._routes: Dict[str, Dict[str, Callable[[Request], Awaitable[Response]]]] = {
             "/": {"POST": self._predict}, "/health": {"GET": self._health}}
@@ -82,18 +83,33 @@ class App:
     async def __call__(self, scope: Dict[str, Any], receive: Any, send: Any) -> None:
         began = time.perf_counter()
         request = Request(scope, receive)
-        response = await self._respond(request)
-        version = self.version.number if self.version else ""
-        if response.status != CLIENT_HAS_GONE:
-            headers: Headers = [(b"content-length", str(len(response.body)).encode()), (b"x-request-id", request.id),
-                                *response.headers]
-            if version:
-                headers.append((b"x-model-version", version.encode()))
-            if self.draining or (request.expects and response.status != 200):
-                headers.append((b"connection", b"close"))  # after Expect, the body may come or not
-            await send({"type": "http.response.start", "status": response.status, "headers": headers})
-            await send({"type": "http.response.body", "body": response.body})
-        self._record(request, response, version, time.perf_counter() - began)
+        try:
+            response = await self._respond(request)
+            version = self.version.number if self.version else ""
+            if response.status != CLIENT_HAS_GONE:
+                await self._send(request, response, version, send)
+            self._record(request, response, version, time.perf_counter() - began)
+        finally:
+            self._bodies -= request.held
+
+    async def _send(self, request: Request, response: Response, version: str, send: Any) -> None:
+        body = response.body
+        headers: Headers = [(b"content-length", str(len(body)).encode()), (b"x-request-id", request.id),
+                            *response.headers]
+        if version:
+            headers.append((b"x-model-version", version.encode()))
+        if self.draining or (request.expects and response.status != 200):
+            headers.append((b"connection", b"close"))  # after Expect, the body may come or not
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if len(body) > LARGE:  # the second message waits until the client has read most of the first
+            self._hold(request, len(body))
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            body = b""
+        await send({"type": "http.response.body", "body": body})
+
+    def _hold(self, request: Request, size: int) -> None:
+        request.held += size
+        self._bodies += size
 
     def _record(self, request: Request, response: Response, version: str, seconds: float) -> None:
         path = request.scope["path"] if request.scope["path"] in self._routes else "other"
@@ -130,17 +146,21 @@ class App:
         return Response(200, self.metrics.text(), ((b"content-type", CONTENT_TYPE.encode()),))
 
     async def _predict(self, request: Request) -> Response:
-        if self.draining or self.version is None:
-            return _error(503, "unavailable", "the server is ending" if self.draining else "the model is being loaded",
-                          (b"retry-after", b"1"))
         if request.length > self.limits.body:
             return self._too_large()
-        if self.in_flight >= self.limits.queue:
-            return self._full()
-        self.in_flight += 1
-        held: List[bytes] = []
+        refused = self._refused()
+        if refused is not None:
+            return refused
         try:
-            return await self._answer(request, held, self.version)
+            body = await self._receive(request)
+            refused = self._refused()  # a body may take long to arrive, and occupies no place in the queue before
+            if refused is not None or self.version is None:
+                return refused or self._full()
+            self.in_flight += 1
+            try:
+                return await self._answer(request, body, self.version)
+            finally:
+                self.in_flight -= 1
         except _TooLargeError:
             return self._too_large()
         except _FullError:
@@ -151,13 +171,14 @@ class App:
             if not error.time_is_over:
                 return Response(408 if request.connection.late else CLIENT_HAS_GONE)
             return _error(504, "timeout", f"the request took longer than {self.limits.work:g} seconds")
-        finally:
-            self.in_flight -= 1
-            self._bodies -= sum(map(len, held))
 
-    async def _answer(self, request: Request, held: List[bytes], version: Version) -> Response:
-        await self._receive(request, held)
-        body = held[0] if len(held) == 1 else b"".join(held)
+    def _refused(self) -> Optional[Response]:
+        if self.draining or self.version is None:
+            return _error(503, "unavailable", "the server is ending" if self.draining else "the model is being loaded",
+                          (b"retry-after", b"1"))
+        return self._full() if self.in_flight >= self.limits.queue else None
+
+    async def _answer(self, request: Request, body: bytes, version: Version) -> Response:
         is_large, loop = len(body) > LARGE, asyncio.get_event_loop()
         work: asyncio.Future[Any] = loop.create_future()
         timer = loop.call_later(self.limits.work, _stop, work, True)
@@ -172,23 +193,21 @@ class App:
             request.connection.on_lost = None
             work.cancel()
 
-    async def _receive(self, request: Request, held: List[bytes]) -> None:
-        """Read the body into ``held``, within the limits."""
-        size = 0
+    async def _receive(self, request: Request) -> bytes:
+        """The body, within the limits."""
+        parts: List[bytes] = []
         while True:
             message = await request.receive()
             if message["type"] == "http.disconnect":
                 raise StoppedError(time_is_over=False)
-            part = message["body"]
-            size += len(part)
-            self._bodies += len(part)
-            held.append(part)
-            if size > self.limits.body:
+            parts.append(message["body"])
+            self._hold(request, len(message["body"]))
+            if request.held > self.limits.body:
                 raise _TooLargeError
-            if self._bodies > BODIES and size > LARGE:
+            if self._bodies > BODIES and request.held > LARGE:
                 raise _FullError
             if not message["more_body"]:
-                return
+                return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _too_large(self) -> Response:
         return _error(413, "too_large", f"the body has more than {self.limits.body} bytes; divide the request")

@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 MEGABYTE = 2 ** 20
 HEADER = 64 * 1024  # bytes of a request's header
-BODIES = 64 * MEGABYTE  # bytes of all request bodies in memory; parsed JSON takes up to 25 times as much
+BODIES = 64 * MEGABYTE  # bytes of all bodies and large responses in memory; parsed JSON takes up to 25 times as much
 LARGE = 64 * 1024  # a body of more bytes is parsed outside the event loop
 DRAIN_SECONDS = 1.0  # the least time between SIGTERM and the exit, in which /health answers 503
 

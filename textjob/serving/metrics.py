@@ -1,5 +1,5 @@
 """The metrics of the server, for Prometheus."""
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 from prometheus_client import (
     CollectorRegistry,
@@ -63,8 +63,8 @@ class Metrics:
         for answer in answers_in(response):
             if "predicted_label" in answer:
                 self._child(self._labels, version, answer["predicted_label"]).inc()
-            elif "error" in answer:
-                self._child(self._errors, version, answer["error"]["code"]).inc()
+            elif isinstance(answer.get("error"), dict):
+                self._child(self._errors, version, answer["error"].get("code", "")).inc()
 
     def error(self, version: str, code: str) -> None:
         """A request was answered with an error."""
@@ -83,9 +83,10 @@ class Metrics:
         return child
 
 
-def answers_in(response: Any) -> Iterator[Dict[str, Any]]:
-    """The answers of a response, in whichever wrapper."""
-    if isinstance(response.get("data"), dict):
-        response = response["data"]
-    answers: List[Dict[str, Any]] = response.get("resp_data") or response.get("predictions") or [response]
-    return iter(answers)
+def answers_in(response: Any) -> List[Dict[str, Any]]:
+    """The answers of a response, in whichever wrapper; a service may also return anything else."""
+    for key in ("data", "resp_data", "predictions"):
+        if isinstance(response, dict) and key in response:
+            response = response[key]
+    answers = response if isinstance(response, list) else [response]
+    return [answer for answer in answers if isinstance(answer, dict)]
