@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from typing import Any, Awaitable, Callable, List
 
+import numpy as np
 import pytest
 
 from textjob.serving import batching
@@ -189,6 +190,19 @@ def test_items_that_are_errors_or_lists_of_ids_are_batched_too() -> None:
         assert await submit(batcher, items) == [row_of(item) for item in items]
 
     run(work)
+
+
+@pytest.mark.parametrize("long", [b"x" * 1000, [1] * 1000, {"a": b"x" * 500, "b": np.zeros(500)}],
+                         ids=["text", "ids", "inputs"])
+def test_items_of_every_kind_are_divided_by_their_size(long: Any) -> None:
+    short = {"a": b"x"}
+
+    async def work(batcher: Batcher, model: Model) -> None:
+        await submit(batcher, [long, short] * 200)
+
+    batches = run(work).batches
+    assert all(all(item is batch[0] for item in batch) for batch in batches)
+    assert max(len(batch) for batch in batches if batch[0] is long) == BYTES // 1000
 
 
 class Own:

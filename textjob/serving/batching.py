@@ -114,9 +114,17 @@ class Batcher:
         return [(job, index, row) for (job, index), row in zip(batch, rows)]
 
 
+def _size(item: Any) -> int:
+    """The length of a text, the number of values of an array, the sum of both for an item with several inputs."""
+    if isinstance(item, (bytes, list)):
+        return len(item)
+    if isinstance(item, dict):
+        return sum(map(_size, item.values()))
+    return int(getattr(item, "size", 0))
+
+
 def _length_class(item: Any) -> int:
-    size = len(item) if isinstance(item, (bytes, str, list)) else 0
-    return min(max(0, size.bit_length() - 5) // 2, CLASSES - 1)
+    return min(max(0, _size(item).bit_length() - 5) // 2, CLASSES - 1)
 
 
 def _batch_of(queue: Deque[Part]) -> List[Tuple[Job, int]]:
@@ -128,8 +136,7 @@ def _batch_of(queue: Deque[Part]) -> List[Tuple[Job, int]]:
         if job.future.done():  # the time of the request is over, or its client has gone
             queue.popleft()
             continue
-        item = job.items[indexes[0]]
-        longest = max(longest, len(item) if isinstance(item, (bytes, str, list)) else 0)
+        longest = max(longest, _size(job.items[indexes[0]]))
         if batch and longest * (len(batch) + 1) > BYTES:
             break
         batch.append((job, indexes.popleft()))
