@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Callable, Dict, List
 
 import adoption
+import forms_ways
 import jobs
 import pytest
 from sample_data import write_rows
 
 from models import MODELS
 
-SHARED = {"small_run", "packages", "tiny_run", "foreign", "adopted"}
+SHARED = {"small_run", "packages", "tiny_run", "foreign", "forms", "adopted"}
 """Fixtures that train or export with TensorFlow."""
 
 Shared = Callable[[str, Callable[[Path], object]], Path]
@@ -96,6 +97,12 @@ def tiny_run(tiny_data: Path, shared: Shared) -> Path:
 def foreign(shared: Shared) -> Path:
     """The folder with all kinds of foreign models (tests/foreign/foreign_models.py), by today's TensorFlow."""
     return shared("foreign", lambda folder: adoption.written(sys.executable, folder))
+
+
+@pytest.fixture(scope="session")
+def forms(shared: Shared) -> Path:
+    """The folder with the models in the forms of public reports (tests/foreign/forms.py), by today's TensorFlow."""
+    return shared("forms", lambda folder: forms_ways.written(sys.executable, folder))
 
 
 @pytest.fixture(scope="session")

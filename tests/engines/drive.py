@@ -2,6 +2,7 @@
 
     drive.py answers REQUEST.json PACKAGE ...   by the package's service, by a Session, by tf.saved_model.load
     drive.py served REQUEST.json SERVICE.py     models without a service file, by the service file SERVICE.py
+    drive.py forms REQUEST.json SERVICE.py      the same, but the answers as the service gives them
     drive.py sweep SAVED_MODEL                  hashes of the tokens of all code points, one per block
 """
 import hashlib
@@ -89,6 +90,27 @@ def one_served(module, folder, items):
                               for answer in rows if service.model.plan.rule != "labels"]}
 
 
+def forms(request, service_file):
+    """The request maps folders to items; the result has the answers, or the error of the load with its class."""
+    with open(request, encoding="utf-8") as file:
+        items_of = json.load(file)
+    module = module_of(service_file)
+    return {folder: answered(module, folder, items) for folder, items in items_of.items()}
+
+
+def answered(module, folder, items):
+    """All items in one request, and each in a request of its own."""
+    try:
+        service = module.TextClassifierService("serve", folder)
+    except Exception as error:  # any other class than LoadError is a fault of the service
+        return {"error": str(error), "class": type(error).__name__}
+    try:
+        return {"answers": [row for group in [items, *([item] for item in items)]
+                            for row in service.inference({"req_data": group, "top_k": 1000})["resp_data"]]}
+    except Exception as error:  # the test shows it beside the results of the other models
+        return {"answers": [], "raised": repr(error)}
+
+
 def awkward_texts():
     """Every code point between other characters, then random bytes that are not UTF-8."""
     for code in range(0x110000):
@@ -115,6 +137,6 @@ def sweep(saved_model):
 
 if __name__ == "__main__":
     commands = {"answers": lambda: answers(sys.argv[2], sys.argv[3:]), "served": lambda: served(*sys.argv[2:]),
-                "sweep": lambda: sweep(sys.argv[2])}
+                "forms": lambda: forms(*sys.argv[2:]), "sweep": lambda: sweep(sys.argv[2])}
     result = commands[sys.argv[1]]()
     print(json.dumps({"tensorflow": tf.__version__, "result": result}))

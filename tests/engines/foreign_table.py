@@ -16,6 +16,7 @@ class Row:
 
 
 ROWS: Dict[str, Row] = {}
+FORMS: Dict[str, Dict[str, Set[str]]] = {}  # form and service.json → engine → the outcomes of all writers' models
 
 
 def row(kind: str) -> Row:
@@ -29,7 +30,9 @@ def difference(predicted: Any, expected: np.ndarray) -> float:
 
 
 def write(terminalreporter: Any, engines: List[str]) -> None:
-    """Print a Markdown table, unless no foreign model was tested."""
+    """Print the Markdown tables of the foreign models and of the forms that were tested."""
+    if FORMS:
+        _write_forms(terminalreporter, engines)
     if not ROWS:
         return
     names = [engine[2:] if engine.startswith("tf") else engine for engine in engines]
@@ -43,6 +46,14 @@ def write(terminalreporter: Any, engines: List[str]) -> None:
             kind, *cells, _share(results.predicted), str(len(results.packages) or "-"),
             f"{len(loaded)} engines, {len(results.ways)} loaders" if loaded else "-",
             f"{results.difference:.1e}"]) + " |")
+    terminalreporter.write_line("\n" + "\n".join(lines))
+
+
+def _write_forms(terminalreporter: Any, engines: List[str]) -> None:
+    lines = ["| form, service.json | " + " | ".join(engines) + " |", "|" + "---|" * (len(engines) + 1)]
+    for name, outcomes in FORMS.items():
+        cells = [", ".join(sorted(outcomes.get(engine, {"-"}))) for engine in engines]
+        lines.append("| " + " | ".join([name, *cells]) + " |")
     terminalreporter.write_line("\n" + "\n".join(lines))
 
 

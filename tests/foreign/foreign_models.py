@@ -38,14 +38,14 @@ def clear(target):
             os.remove(file)
 
 
-def main(folder, wanted):
+def main(folder, wanted, kinds=KINDS):
     folder = os.path.abspath(folder)
     tf.io.gfile.makedirs(folder)
-    for name in sorted(wanted or KINDS):
+    for name in sorted(wanted or kinds):
         target = os.path.join(folder, name)
         clear(target)
         try:
-            KINDS[name](target)
+            kinds[name](target)
         except AssertionError:
             raise
         except Exception as error:  # a missing API raises many classes of errors
