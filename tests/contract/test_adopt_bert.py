@@ -30,6 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     foreign_bert.save(folder / "raw", weights, 4, length=16, estimator="raw")
     foreign_bert.save(folder / "parsing", weights, 4, length=16, estimator="parsing")
     foreign_bert.save(folder / "hugging_face", weights, 4, aliases=HUGGING_FACE, dtype=tf.int64)
+    foreign_bert.save(folder / "distilled", weights, 4, aliases=HUGGING_FACE[:2])
     foreign_bert.save(folder / "only_ids", weights, 4, aliases=("ids",), classes=2)
     foreign_bert.save(folder / "unclear", weights, 4, aliases=("left", "right", "centre"))
     return folder
@@ -64,8 +65,9 @@ def answers(package: Path, texts: Sequence[str]) -> List[List[float]]:
     ("any_length", foreign_bert.INPUTS, 9, ["--length", 9, "--lower", "true"]),
     ("fixed", foreign_bert.INPUTS, 16, []),
     ("hugging_face", HUGGING_FACE, 20, ["--max_length", 20]),
+    ("distilled", HUGGING_FACE[:2], 20, ["--max_length", 20]),
     ("only_ids", ["ids"], 12, ["--length", 12]),
-], ids=["any length", "length given", "fixed length", "Hugging Face", "ids alone"])
+], ids=["any length", "length given", "fixed length", "Hugging Face", "without segments", "ids alone"])
 def test_the_answers_are_those_of_the_source_with_the_inputs_of_the_reference_tokenizer(
         folder: Path, tmp_path: Path, source: str, aliases: Sequence[str], most: int, flags: List[Any]) -> None:
     assert adopt(folder, source, tmp_path, *flags) == 0

@@ -118,11 +118,11 @@ def save(folder: Path, weights: Weights, heads: int, classes: int = 3, aliases: 
             parsed = tf.io.parse_example(signed["examples"], dict(
                 features, label_ids=tf.io.FixedLenFeature([], tf.int64, 0)))
             inputs = [tf.cast(parsed[alias], tf.int32) for alias in aliases]
-        full = [*inputs, tf.ones_like(inputs[0]), tf.zeros_like(inputs[0])]
         bert = Bert(weights, heads)
         size = weights["pooler.dense.bias"].shape[0]
         head = (np.random.RandomState(seed).randn(size, classes) * 3 / np.sqrt(size)).astype(np.float32)
-        mask, segments = (full[1], full[2]) if len(inputs) == 3 else (full[-2], full[-1])
+        mask = inputs[1] if len(inputs) > 1 else tf.ones_like(inputs[0])
+        segments = inputs[2] if len(inputs) > 2 else tf.zeros_like(inputs[0])
         pooled = bert.pooled(bert(inputs[0], mask, segments))
         scores = tf.nn.softmax(tf.matmul(pooled, v1.get_variable("classifier", initializer=head, use_resource=False)))
         session.run(v1.global_variables_initializer())
