@@ -87,6 +87,16 @@ def test_twenty_thousand_requests_leave_no_memory_and_no_descriptors_behind(own:
     assert resident(own) - memory < 30 << 20
 
 
+def test_a_large_request_over_the_time_limit_is_504_and_the_rest_of_its_items_is_not_computed(
+        own_package: Path, start: Start) -> None:
+    server = start(own_package, "--time_limit", "0.05").ready()
+    status, body = server.post({"req_data": ["goal team"] * 100000})
+    assert (status, body["error"]["code"]) == (504, "timeout")
+    wait_until(lambda: server.post({"text": "goal team"})[0] == 200)
+    page = server.send("GET", "/metrics")[1].decode("utf-8")
+    assert float(page.split('\ntextjob_batch_items_sum{version="1"} ')[1].split()[0]) < 100000
+
+
 @pytest.mark.parametrize("response, answers", [
     ({"data": {"resp_data": [{"predicted_label": "a"}, 5]}}, 1), ({"predictions": [{}, {"error": {"code": "x"}}]}, 2),
     ({"predicted_label": "a", "meta": 1}, 1), ([1, "a"], 0), ("text", 0), ({"data": None}, 0), ({"error": "text"}, 1)],
