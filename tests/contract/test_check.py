@@ -80,7 +80,7 @@ def test_a_foreign_model_with_service_file_and_config_json_is_deployable_with_no
     assert list(result["engines"]) == ENGINES
     assert all(isinstance(reasons, list) for reasons in result["engines"].values())
     text = notes(result)
-    assert "no manifest.json" in text and "no golden answers" in text and "input 'comments' of texts" in text
+    assert "no manifest.json" in text and "no golden answers" in text and "the inputs comments (text)" in text
 
 
 @pytest.mark.parametrize("flag, value", [
@@ -270,7 +270,8 @@ def test_the_output_of_a_service_does_not_mix_with_its_responses(package: Path) 
 
 
 SHAPES = """
-REPLIES = iter([{}, [], None, "text", 5, {"data": None}, {"resp_data": [1]}, {"predicted_label": 5}, float("nan")])
+REPLIES = iter([{}, [], None, "text", 5, {"data": None}, {"resp_data": [1]}, {"predicted_label": 5}, float("nan"),
+                [{}], {"error": 5}, {"resp_data": {}}])
 
 
 class Mine(TextClassifierService):
@@ -281,7 +282,7 @@ class Mine(TextClassifierService):
 
 def test_a_response_of_another_structure_is_a_fault_for_each_promise(package: Path) -> None:
     messages = faults(check.run(served_by(package, SHAPES)), "answers")
-    assert len(messages) == 9 and all("; the response has the status 200 and the body " in each for each in messages)
+    assert len(messages) == 12 and all("; the response has the status 200 and the body " in each for each in messages)
 
 
 def test_a_changed_golden_answer_is_a_fault_that_names_the_text(package: Path) -> None:

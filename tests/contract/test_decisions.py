@@ -1,68 +1,19 @@
-"""The decision table (docs/serving-any-model.md), row by row; and that the document equals the code."""
+"""Tag sets, signatures and inputs by the decision table (docs/serving-any-model.md); and that it equals the code."""
+import base64
 import json
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, List
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from asking import PROJECT, ask, code, module_of
+from made_models import Build, answer, load_error, plain, scores_of, served, texts, write
 
 import customize_service as service
 
 v1 = tf.compat.v1
 DOCUMENT = (PROJECT / "docs" / "serving-any-model.md").read_text(encoding="utf-8")
-
-Build = Callable[[], Tuple[Dict[str, Any], Dict[str, Any]]]
-
-
-def texts(shape: Sequence[Any] = (None,)) -> Any:
-    return v1.placeholder(tf.string, shape)
-
-
-def scores_of(x: Any, columns: Sequence[float] = (0.25, 0.75)) -> Any:
-    """Rows of these numbers, one per text; the op that makes them says nothing about their meaning."""
-    return tf.tile(tf.constant([list(columns)]), [tf.shape(x)[0], 1])
-
-
-def plain() -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    x = texts()
-    return {"input_x": x}, {"output": scores_of(x)}
-
-
-def write(folder: Path, build: Build, tags: Sequence[Sequence[str]] = (("serve",),),
-          keys: Sequence[str] = ("serving_default",), options: Mapping[str, Any] = {}) -> Path:
-    """A SavedModel with one MetaGraph per tag set and one signature per key, all equal; and service.json."""
-    builder = v1.saved_model.Builder(str(folder))
-    for number, tag_set in enumerate(tags):
-        with tf.Graph().as_default(), v1.Session() as session:
-            inputs, outputs = ({alias: v1.saved_model.build_tensor_info(tensor) for alias, tensor in side.items()}
-                               for side in build())
-            signatures = {key: v1.saved_model.build_signature_def(inputs, outputs, "any") for key in keys}
-            if number:
-                builder.add_meta_graph(list(tag_set), signatures)
-            else:
-                builder.add_meta_graph_and_variables(session, list(tag_set), signatures)
-    builder.save()
-    if options:
-        (folder / "service.json").write_text(json.dumps(options), encoding="utf-8")
-    return folder
-
-
-def served(folder: Path) -> Any:
-    return service.TextClassifierService("m", str(folder))
-
-
-def answer(folder: Path, item: Any = "a text") -> Any:
-    return ask(served(folder), {"req_data": [item], "top_k": 99})["resp_data"][0]
-
-
-def load_error(folder: Path) -> str:
-    """The message of the LoadError that the load raises."""
-    with pytest.raises(service.LoadError) as caught:
-        served(folder)
-    return str(caught.value)
 
 
 # The document
@@ -142,15 +93,15 @@ def test_an_ambiguous_signature_is_a_load_error_that_names_the_signatures_and_th
 
 def test_a_model_without_a_signature_is_a_load_error_that_recommends_adopt(tmp_path: Path) -> None:
     message = load_error(write(tmp_path / "m", plain, keys=[]))
-    assert message.endswith("the model has none. Convert the model with infer.py adopt")
+    assert message.endswith("the model has none. Export the model with one, or convert it with infer.py adopt")
 
 
 # Inputs
 
-TEXT_SHAPES = [(None,), (None, 1), (None, None), None]
+TEXT_SHAPES = [(None,), (None, 1), None]
 ID_SHAPES = [(None,), (None, None), (None, 3), None]
-NO_INPUTS = [(tf.string, ()), (tf.string, (None, 7)), (tf.string, (None, 1, 1)), (tf.float32, (None, 3)),
-             (tf.int32, ()), (tf.int32, (None, 3, 3)), (tf.bool, (None,))]
+NO_INPUTS = [(tf.string, (None, None)), (tf.string, (None, 7)), (tf.string, (None, 1, 1)), (tf.float32, (None, 3)),
+             (tf.int32, (None, 3, 3)), (tf.bool, (None,))]
 
 
 @pytest.mark.parametrize("shape", TEXT_SHAPES, ids=str)
@@ -211,7 +162,7 @@ def test_ids_are_checked_against_a_fixed_length_and_are_not_padded_otherwise(tmp
         return {"ids": x}, {"output": tf.stack([1 / (1 + length), length / (1 + length)], 1)}
     short = ask(served(write(tmp_path / "a", fixed)), {"text": [{"input_x": [1, 2]}, {"input_x": [1, 2, 3]}]})
     error = short["resp_data"][0]["error"]
-    assert error == {"code": "wrong_type", "message": "input_x has 2 ids, expected 3 ids"}
+    assert error == {"code": "wrong_type", "message": "ids has the shape [2], expected [3] (-1: any size)"}
     answers = ask(served(write(tmp_path / "b", free)), {"req_data": [{"input_x": [1] * n} for n in (3, 1, 9, 1, 3)]})
     assert [round(answer["score"], 4) for answer in answers["resp_data"]] == [0.75, 0.5, 0.9, 0.5, 0.75]
 
@@ -223,24 +174,105 @@ def test_an_input_of_neither_texts_nor_ids_is_a_load_error_that_names_its_dtype(
         x = v1.placeholder(dtype, shape)
         return {"image": x}, {"output": tf.fill([1, 2], 0.5) + 0 * tf.cast(tf.size(x), tf.float32)}
     message = load_error(write(tmp_path / "m", build))
-    assert "the model has image " + dtype.name.rstrip("3264") in message and message.endswith("infer.py adopt")
+    assert "image" in message and f"{dtype.name.rstrip('3264')}[" in message and message.endswith("infer.py adopt")
 
 
-def two_inputs() -> Any:
-    x, y = texts(), texts()
-    return {"title": x, "body": y}, {"output": scores_of(tf.stack([x, y], 1))}
+# Several inputs per item
+
+def title_and_body() -> Any:
+    """The first probability grows with the title, the second with the body."""
+    title, body = texts(), texts()
+    sizes = tf.cast(tf.stack([tf.strings.length(title), tf.strings.length(body)], 1), tf.float32)
+    return {"title": title, "body": body}, {"output": sizes / tf.reduce_sum(sizes, 1, keepdims=True)}
 
 
-def test_of_two_matching_inputs_input_x_is_used_else_service_json_must_decide(tmp_path: Path) -> None:
-    message = load_error(write(tmp_path / "open", two_inputs))
-    assert "'input' in service.json" in message and "title string[-1]" in message and "body string[-1]" in message
+def test_an_item_gives_each_input_of_a_model_with_several_by_its_alias(tmp_path: Path) -> None:
+    made = served(write(tmp_path / "m", title_and_body))
+    answers = ask(made, {"req_data": [{"title": "abc", "body": "x"}, {"body": "abc", "title": "x"}]})["resp_data"]
+    assert [dict(each["scores"])["0"] for each in answers] == [0.75, 0.25]
 
-    def contract() -> Any:
-        x, y = texts(), v1.placeholder(tf.int32, [None])
-        return {"input_x": x, "lengths": y}, {"output": scores_of(x) + 0 * tf.cast(tf.size(y), tf.float32)}
-    assert "'lengths', int[-1]" in load_error(write(tmp_path / "contract", contract))
-    folder = write(tmp_path / "feeds", contract, options={"feeds": {"lengths": [1]}})
-    assert answer(folder)["predicted_label"] == "1"
+
+@pytest.mark.parametrize("item, missing", [
+    ("a text", "body"), ({"text": "a text"}, "body"), ({"title": "a"}, "body"), ({"body": "a"}, "title"),
+    ({"title": None, "body": "a"}, "title")], ids=str)
+def test_an_item_without_one_of_several_inputs_gets_an_error_that_names_it(
+        tmp_path: Path, item: Any, missing: str) -> None:
+    error = ask(served(write(tmp_path / "m", title_and_body)), {"req_data": [item]})["resp_data"][0]["error"]
+    assert error["code"] == "missing_text" and f"no {missing};" in error["message"]
+    assert "body, title" in error["message"]
+
+
+def masked_ids(length: Any = None) -> Build:
+    """The score of class 1 is the mean of the ids whose mask is 1, over 10."""
+    def build() -> Any:
+        ids, mask = v1.placeholder(tf.int64, [None, length]), v1.placeholder(tf.int32, [None, length])
+        weights = tf.cast(mask, tf.float32)
+        mean = tf.reduce_sum(tf.cast(ids, tf.float32) * weights, 1) / tf.maximum(tf.reduce_sum(weights, 1), 1) / 10
+        return {"input_ids": ids, "input_mask": mask}, {"output": tf.stack([1 - mean, mean], 1)}
+    return build
+
+
+@pytest.mark.parametrize("length", [None, 3])
+def test_the_lists_of_an_item_go_to_their_own_inputs(tmp_path: Path, length: Any) -> None:
+    made = served(write(tmp_path / "m", masked_ids(length)))
+    items = [{"input_ids": [2, 4, 9], "input_mask": [1, 1, 0]}, {"input_ids": [2, 4, 9], "input_mask": [1, 1, 1]}]
+    answers = ask(made, {"instances": items})["predictions"]
+    assert [round(dict(each["scores"])["1"], 6) for each in answers] == [0.3, 0.5]
+
+
+@pytest.mark.parametrize("rule, expected", [("ones", 0.3), ("zeros", 0.0)])
+def test_a_rule_under_feeds_computes_an_input_from_the_ids_of_each_item(
+        tmp_path: Path, rule: str, expected: float) -> None:
+    made = served(write(tmp_path / "m", masked_ids(), options={"feeds": {"input_mask": rule}}))
+    answers = ask(made, {"req_data": [[2, 4], {"input_x": [3]}, {"input_ids": [1, 2, 3, 6]}]})["resp_data"]
+    assert [round(dict(each["scores"])["1"], 6) for each in answers] == [expected] * 3
+    own = ask(made, {"req_data": [{"input_ids": [2, 4], "input_mask": [0, 1]}]})["resp_data"]
+    assert abs(dict(own[0]["scores"])["1"] - 0.4) < 1e-6
+
+
+def test_the_rule_length_is_the_number_of_ids(tmp_path: Path) -> None:
+    def build() -> Any:
+        ids, lengths = v1.placeholder(tf.int32, [None, None]), v1.placeholder(tf.int32, [None])
+        share = tf.cast(lengths, tf.float32) / 10 + 0 * tf.cast(ids[:, 0], tf.float32)
+        return {"ids": ids, "sequence_length": lengths}, {"output": tf.stack([1 - share, share], 1)}
+    made = served(write(tmp_path / "m", build, options={"feeds": {"sequence_length": "length"}}))
+    answers = ask(made, {"req_data": [[5] * n for n in (3, 1, 7)]})["resp_data"]
+    assert [round(dict(each["scores"])["1"], 6) for each in answers] == [0.3, 0.1, 0.7]
+    made = served(write(tmp_path / "n", build))
+    given = ask(made, {"req_data": [{"ids": [5], "sequence_length": 4}, {"ids": [5]}]})["resp_data"]
+    assert round(dict(given[0]["scores"])["1"], 6) == 0.4 and "no sequence_length" in given[1]["error"]["message"]
+
+
+def test_an_input_that_no_output_depends_on_is_not_needed(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = texts()
+        return {"text": x, "label_ids": v1.placeholder(tf.int32, [None])}, {"output": scores_of(x)}
+    assert answer(write(tmp_path / "m", build))["predicted_label"] == "1"
+
+
+@pytest.mark.parametrize("value", [0, [1, 2], "twos", "length of the text"], ids=str)
+def test_feeds_are_refused_for_what_must_come_from_each_item(tmp_path: Path, value: Any) -> None:
+    message = load_error(write(tmp_path / "m", masked_ids(), options={"feeds": {"input_mask": value}}))
+    assert "'input_mask'" in message and "must come from each item" in message and "ones, zeros, length" in message
+
+
+def test_a_text_may_be_sent_as_bytes_in_base64(tmp_path: Path) -> None:
+    made = served(write(tmp_path / "m", title_and_body))
+    item = {"title": {"b64": base64.b64encode("体育体".encode()).decode()}, "body": "123"}
+    bad = dict(item, title={"b64": "no base64"})
+    answers = ask(made, {"instances": [item, bad]})["predictions"]
+    assert dict(answers[0]["scores"])["0"] == 0.75 and code(answers[1]) == "wrong_type"
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_a_model_with_a_fixed_batch_is_called_with_batches_of_that_size(tmp_path: Path, size: int) -> None:
+    def build() -> Any:
+        x = texts((size,))
+        lengths = tf.ensure_shape(tf.cast(tf.strings.length(x), tf.float32), [size])
+        return {"text": x}, {"output": tf.stack([1 / (1 + lengths), lengths / (1 + lengths)], 1)}
+    made = served(write(tmp_path / "m", build))
+    answers = ask(made, {"text": ["abc", "", "a", "1234567", "abc", "a"]})["resp_data"]
+    assert [round(dict(each["scores"])["1"], 4) for each in answers] == [0.75, 0.0, 0.5, 0.875, 0.75, 0.5]
 
 
 # Further inputs
@@ -266,16 +298,19 @@ def test_a_further_scalar_receives_the_value_of_the_table_by_its_alias(
 
 @pytest.mark.parametrize("alias, dtype, shape", [
     ("temperature", tf.float32, ()), ("training", tf.float32, ()), ("keep_prob", tf.bool, ()), ("mask", tf.bool, ()),
-    ("keep_prob", tf.float32, (None,)), ("drop", tf.int32, ()), ("lengths", tf.int32, (None,))], ids=str)
+    ("keep_prob", tf.float32, (1,)), ("drop", tf.int32, ())], ids=str)
 def test_any_other_further_input_is_a_load_error_that_names_the_input_and_the_key(
         tmp_path: Path, alias: str, dtype: Any, shape: Any) -> None:
     message = load_error(write(tmp_path / "m", with_further(alias, dtype, shape)))
-    assert repr(alias) in message and "service.json" in message and json.dumps({"feeds": {alias: 0}}) in message
+    example = json.loads(message.split(", as in ")[1])
+    assert repr(alias) in message and "service.json" in message and list(example["feeds"]) == [alias]
+    folder = write(tmp_path / "advised", with_further(alias, dtype, shape), options=example)
+    assert abs(dict(answer(folder)["scores"])["0"] - 0.25) < 1e-3
 
 
 @pytest.mark.parametrize("alias, dtype, shape, value, gets", [
     ("temperature", tf.float32, (), 1, 1.0), ("keep_prob", tf.float32, (), 0.5, 0.5), ("mask", tf.bool, (), True, 1.0),
-    ("lengths", tf.int32, (None,), [1, 0], 1.0)], ids=str)
+    ("weights", tf.float32, (2,), [1, 0], 1.0)], ids=str)
 def test_the_key_feeds_comes_before_the_table(
         tmp_path: Path, alias: str, dtype: Any, shape: Any, value: Any, gets: float) -> None:
     folder = write(tmp_path / "m", with_further(alias, dtype, shape), options={"feeds": {alias: value}})
@@ -295,127 +330,7 @@ def test_the_default_value_in_a_signature_is_used_if_the_table_has_no_value(tmp_
     assert dict(answer(tmp_path / "m")["scores"]) == {"0": 0.5, "1": 0.5}
 
 
-# Outputs and what the scores are
-
-def giving(alias: str, columns: Any, op: Any = lambda x: x) -> Build:
-    def build() -> Any:
-        x = texts()
-        return {"input_x": x}, {alias: op(scores_of(x, columns))}
-    return build
-
-
-LOGITS = np.array([2.0, -1.0, 0.5])
-SOFTMAX = np.exp(LOGITS) / np.exp(LOGITS).sum()
-SCORES: Dict[str, Tuple[Build, Any, Sequence[float]]] = {
-    "made by Softmax": (giving("any", LOGITS, tf.nn.softmax), None, SOFTMAX),
-    "made by Softmax under an alias with logits": (giving("logits", LOGITS, tf.nn.softmax), None, SOFTMAX),
-    "one column made by Sigmoid": (giving("logit", [0.0], tf.sigmoid), None, [0.5, 0.5]),
-    "rows that sum to 1": (giving("any", [0.1, 0.2, 0.7]), None, [0.1, 0.2, 0.7]),
-    "rows that sum to 1 and contain 0 and 1": (giving("any", [0.0, 1.0, 0.0]), None, [0.0, 1.0, 0.0]),
-    "rows that sum to 1 except for rounding": (giving("any", [0.1, 0.2, 0.7005]), None, [0.1, 0.2, 0.7005]),
-    "rows that sum to 1 with a negative value": (giving("any", [-1.0, 2.0]), None, [1 / (1 + np.exp(3.0)),
-                                                                                 1 / (1 + np.exp(-3.0))]),
-    "rows that sum to 1 under an alias with logits": (giving("logits", [0.1, 0.2, 0.7]), None, [0.1, 0.2, 0.7]),
-    "an alias that contains logit": (giving("my_logits", [0.25, 0.5, 0.5]), None,
-                            np.exp([0.25, 0.5, 0.5]) / np.exp([0.25, 0.5, 0.5]).sum()),
-    "one column of logits": (giving("logits", [0.5]), None, [1 - 1 / (1 + np.exp(-0.5)), 1 / (1 + np.exp(-0.5))]),
-    "values outside [0, 1]": (giving("any", LOGITS), None, SOFTMAX),
-    "one column outside [0, 1]": (giving("any", [3.0]), None, [1 - 1 / (1 + np.exp(-3.0)), 1 / (1 + np.exp(-3.0))]),
-    "one column in [0, 1]": (giving("any", [0.75]), None, [0.25, 0.75]),
-    "one column of 0": (giving("any", [0.0]), None, [1.0, 0.0]),
-    "one column of 1": (giving("any", [1.0]), None, [0.0, 1.0]),
-    "one column of rank 1": (giving("any", [0.75], lambda x: x[:, 0]), None, [0.25, 0.75]),
-    "service.json: probabilities": (giving("any", [0.5, 0.25, 0.125]), "probabilities", [0.5, 0.25, 0.125]),
-    "service.json: softmax": (giving("any", [0.5, 0.5]), "softmax", [0.5, 0.5]),
-    "service.json: sigmoid": (giving("any", [0.0, 1.0]), "sigmoid", [0.5, 1 / (1 + np.exp(-1))]),
-}
-
-
-@pytest.mark.parametrize("case", sorted(SCORES))
-def test_the_first_matching_rule_decides_the_meaning_of_the_scores(tmp_path: Path, case: str) -> None:
-    build, meaning, expected = SCORES[case]
-    scores = dict(answer(write(tmp_path / "m", build, options={"scores": meaning} if meaning else {}))["scores"])
-    assert np.allclose([scores[str(i)] for i in range(len(expected))], expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("columns, op", [
-    ([0.5, 0.25, 0.125], tf.identity), ([0.1, 0.2, 0.702], tf.identity), ([0.0, 1.0, 2.0], tf.sigmoid),
-    ([1.0, 1.0], tf.identity)], ids=lambda value: str(value) if isinstance(value, list) else value.__name__)
-def test_rows_in_0_to_1_that_do_not_sum_to_1_require_the_key_scores(tmp_path: Path, columns: Any, op: Any) -> None:
-    message = load_error(write(tmp_path / "m", giving("any", columns, op)))
-    assert message.startswith("the rows of 'any'") and message.endswith(
-        "Write 'probabilities', 'softmax' or 'sigmoid' under 'scores' in service.json")
-
-
-def test_the_rule_of_the_scores_is_decided_at_load_and_not_changed_by_a_request(tmp_path: Path) -> None:
-    def build() -> Any:
-        x = texts()
-        odd = tf.where(tf.equal(x, "odd"), tf.fill(tf.shape(x), 7.0), tf.fill(tf.shape(x), 0.25))
-        return {"input_x": x}, {"any": tf.stack([odd, 1 - odd], 1)}
-    made = served(write(tmp_path / "m", build))
-    both = ask(made, {"req_data": ["odd", "even"]})["resp_data"]
-    assert both[0]["score"] == 7.0 and both[1]["score"] == 0.75
-
-
-def test_the_log_names_the_rule_of_the_scores_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    made = served(write(tmp_path / "m", giving("any", LOGITS)))
-    ask(made, {"text": ["x", "y"]})
-    messages = [message for message in caplog.messages if "softmax" in message and "Plan" not in message]
-    assert messages == ["any: values outside [0, 1], so the rule of the scores is softmax"]
-
-
-def test_a_model_with_labels_only_is_served_without_scores(tmp_path: Path) -> None:
-    def strings() -> Any:
-        x = texts()
-        return {"input_x": x}, {"class": tf.where(tf.equal(x, ""), tf.fill(tf.shape(x), "empty"), x)}
-
-    def numbers() -> Any:
-        x = texts()
-        return {"input_x": x}, {"class": tf.strings.length(x)[:, None]}
-    assert answer(write(tmp_path / "a", strings), "体育") == {"predicted_label": "体育"}
-    assert answer(write(tmp_path / "b", numbers), "ab") == {"predicted_label": "2"}
-    (tmp_path / "b" / "labels.txt").write_text("zero\none\ntwo\n", encoding="utf-8")
-    assert answer(tmp_path / "b", "ab") == {"predicted_label": "two"}
-    assert answer(tmp_path / "b", "four") == {"predicted_label": "4"}
-
-
-def test_a_label_that_is_not_valid_utf_8_is_answered_with_replacement_characters(tmp_path: Path) -> None:
-    def build() -> Any:
-        x = texts()
-        return {"input_x": x}, {"class": tf.fill(tf.shape(x), b"a\xff")}
-    assert answer(write(tmp_path / "m", build)) == {"predicted_label": "a\ufffd"}
-
-
-def test_of_several_outputs_of_scores_the_alias_output_is_used_else_service_json_must_decide(tmp_path: Path) -> None:
-    def two(alias: str) -> Build:
-        def build() -> Any:
-            x = texts()
-            return {"input_x": x}, {alias: scores_of(x), "other": scores_of(x, [0.5, 0.5])}
-        return build
-    assert answer(write(tmp_path / "a", two("output")))["score"] == 0.75
-    assert "'output' in service.json" in load_error(write(tmp_path / "b", two("mine")))
-    assert answer(write(tmp_path / "c", two("mine"), options={"output": "mine"}))["score"] == 0.75
-
-
-# Class names, service.json, and both loaders
-
-@pytest.mark.parametrize("places, expected", [
-    ({"assets/labels.txt": "a\nb\n", "labels.txt": "c\nd\n"}, "b"), ({"labels.txt": "c\nd"}, "d"), ({}, "1")], ids=str)
-def test_class_names_come_from_the_assets_else_from_the_model_folder_else_are_numbers(
-        tmp_path: Path, places: Dict[str, str], expected: str) -> None:
-    folder = write(tmp_path / "m", plain)
-    (folder / "assets").mkdir(exist_ok=True)
-    for name, content in places.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    assert answer(folder)["predicted_label"] == expected
-
-
-def test_a_wrong_number_of_class_names_is_a_load_error(tmp_path: Path) -> None:
-    folder = write(tmp_path / "m", plain)
-    (folder / "labels.txt").write_text("a\nb\nc\n", encoding="utf-8")
-    assert "3 labels, the model 2 classes" in load_error(folder)
-
+# service.json and both loaders
 
 @pytest.mark.parametrize("options", [
     {"signature_key": "x"}, {"tags": "serve"}, {"scores": 5}, {"scores": "logit"}, {"feeds": []}, {"output": "nothing"},

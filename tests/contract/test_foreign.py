@@ -21,7 +21,7 @@ SERVED = ["drop_rate", "ids_any", "ids_fixed", "keras_archive", "keras_export", 
           "label_only", "logits", "module", "module_defaults", "one_column", "outside", "sigmoid_many", "tutorial",
           "two_signatures", "two_tag_sets"]
 NOT_USABLE = {"example": "Could not parse", "no_signature": "expected a signature"}
-OPTIONS = {"sigmoid_many": {"scores": "probabilities"}}
+OPTIONS = {"outside": {"scores": "softmax"}, "sigmoid_many": {"scores": "probabilities"}}
 CONFIG = {"model_type": "TensorFlow", "model_algorithm": "text_classification", "apis": [{
     "url": "/", "method": "post", "request": {"Content-type": "application/json", "data": {
         "type": "object", "properties": {"req_data": {"type": "array", "items": [

@@ -17,9 +17,9 @@ from textjob.packaging import golden
 ADOPTED = sorted(adoption.ARGUMENTS)
 FOREIGN = {  # SavedModels that a Session can run without adoption → their service.json
     **dict.fromkeys(["drop_rate", "ids_any", "ids_fixed", "keras_archive", "keras_export", "keras_text", "label_only",
-                     "logits", "module", "module_defaults", "one_column", "outside", "tutorial", "two_signatures",
+                     "logits", "module", "module_defaults", "one_column", "tutorial", "two_signatures",
                      "two_tag_sets"], ""),
-    "sigmoid_many": '{"scores": "probabilities"}'}
+    "outside": '{"scores": "softmax"}', "sigmoid_many": '{"scores": "probabilities"}'}
 SAME, KERNELS = 1e-6, 1e-5  # KERNELS: the tolerance if two loaders may choose different kernels
 SIGNATURES = ["predict_text", "serving_default"]
 
@@ -101,13 +101,15 @@ def test_tensorflow_serving_answers_a_foreign_model_as_the_service_does(
     outputs, labels, probabilities = [], [], []
     for item in description["inputs"]:  # one at a time, because the lists of ids have different lengths
         ids = item + [0] * ((description["length"] or 0) - len(item)) if plan.takes_ids else []
-        inputs = repository_service.feeds_of(plan, [ids] if plan.takes_ids else [item.encode("utf-8")])
-        output, = by_serving(folder, plan.signature, inputs, [plan.output], plan.tags)
-        outputs.append(repository_service.scores_of(plan, {plan.output: output})[0])
-        answer, scores = service_answers(service, [{"input_x": ids}] if plan.takes_ids else [item])
+        sent = {"input_x": ids} if plan.takes_ids else item
+        inputs = repository_service.feeds_of(plan, [repository_service.read_item(sent, plan)])
+        served = dict(zip(plan.outputs, by_serving(folder, plan.signature, inputs, plan.outputs, plan.tags)))
+        row, = repository_service.rows_of(service.model, served, 1)
+        outputs.append(row.label if row.scores is None else row.scores)
+        answer, scores = service_answers(service, [sent])
         labels += answer
         probabilities += scores.tolist()
-    if plan.rule == "labels":
+    if not plan.scores:
         assert outputs == labels == description["answers"]
     else:
         assert np.abs(np.array(outputs) - probabilities).max() <= KERNELS
@@ -121,6 +123,7 @@ def test_the_service_answers_a_model_that_tensorflow_serving_cannot_load(foreign
     service = load(PROJECT / "customize_service.py", folder)
     plan = service.model.plan
     with pytest.raises(RuntimeError, match="Could not find variable"):
-        by_serving(folder, plan.signature, repository_service.feeds_of(plan, rows), [plan.output])
+        items = [repository_service.read_item(ids, plan) for ids in rows]
+        by_serving(folder, plan.signature, repository_service.feeds_of(plan, items), plan.outputs)
     _, probabilities = service_answers(service, [{"input_x": ids} for ids in rows])
     assert np.abs(probabilities - description["probabilities"]).max() <= KERNELS

@@ -21,7 +21,7 @@ NOT_USABLE = {  # these must be adopted; part of the service's error
     "example": "cannot load", "example_sparse": "cannot load", "example_text": "cannot load",
     "no_signature": "expected a signature"}
 USABLE = (set(adoption.ARGUMENTS) | set(adoption.REFUSED)) - NO_SAVED_MODEL - set(NOT_USABLE)
-OPTIONS = {"sigmoid_many": {"scores": "probabilities"}}  # kind → its service.json
+OPTIONS = {"outside": {"scores": "softmax"}, "sigmoid_many": {"scores": "probabilities"}}  # kind → its service.json
 
 
 class Model(NamedTuple):

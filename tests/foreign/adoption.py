@@ -27,7 +27,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {  # kind → AdoptOptions; {kind} begins
     "module_defaults": {},
     "no_signature": {"output_tensor": "predict_y:0"},
     "one_column": {},
-    "outside": {},
+    "outside": {"scores": "softmax"},
     "sigmoid_many": {"scores": "probabilities"},
     "tutorial": {},
     "two_signatures": {},
@@ -36,7 +36,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {  # kind → AdoptOptions; {kind} begins
 
 REFUSED = {  # kind → part of the error message: no options make these adoptable
     "keras_text": "holds lookup tables",
-    "label_only": "gives labels alone",
+    "label_only": "gives labels without a score for each class",
     "variables_only": "contains variables without a graph",
 }
 

@@ -203,7 +203,7 @@ def _package_unchanged(adoption: Adoption) -> List[str]:
     card = _card(adoption, model.labels, answers)
     plan = model.plan
     service_options = {
-        "tags": list(plan.tags), "signature": plan.signature, "input": plan.input, "output": plan.output,
+        "tags": list(plan.tags), "signature": plan.signature, "input": plan.input, "output": plan.label or plan.scores,
         "scores": plan.rule, "feeds": {alias: value.tolist() for alias, value in plan.feeds.items()}}
     copied = adoption.scratch / "unchanged"
     copied.mkdir()

@@ -82,7 +82,7 @@ def _freeze(model: SourceModel) -> Frozen:
 def _freeze_graph(model: SourceModel) -> Frozen:
     """For an export by SavedModelBuilder: one graph, whose tables are filled by ops of the graph."""
     signature = model.meta.signature_def[model.plan.signature]
-    output = signature.outputs[model.plan.output].name
+    output = signature.outputs[model.plan.scores].name
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         v1.saved_model.loader.load(session, list(model.plan.tags), str(model.folder))
@@ -127,7 +127,7 @@ def _freeze_functions(model: SourceModel) -> Frozen:
     aliases = list(function._arg_keywords)  # in the order of the inputs; the public structure is sorted by name
     outputs = sorted(function.structured_outputs)
     return Frozen(frozen.graph.as_graph_def(), {alias: t.name for alias, t in zip(aliases, frozen.inputs)},
-                  frozen.outputs[outputs.index(model.plan.output)].name, [], [])
+                  frozen.outputs[outputs.index(model.plan.scores)].name, [], [])
 
 
 # --- the new graph ----------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def _feed(alias: str, value: np.ndarray, keep_prob: Any) -> Any:
 def _texts(model: SourceModel, frozen: Frozen, texts: Any) -> Dict[str, Any]:
     """Tensor name → value for a source of texts: its input, or the parsed feature of ``tf.Example``."""
     if model.feature is None:
-        return {frozen.inputs[model.plan.input]: texts[:, None] if model.rank == 2 else texts}
+        return {frozen.inputs[model.plan.input]: texts[:, None] if model.shape else texts}
     names = [f"{model.feature.node}:{i}" for i in model.feature.outputs]
     if len(names) == 1:
         return {names[0]: tf.reshape(texts, [-1, *model.feature.shape])}
@@ -204,7 +204,7 @@ def _texts(model: SourceModel, frozen: Frozen, texts: Any) -> Dict[str, Any]:
 def _ids(model: SourceModel, frozen: Frozen, values: Dict[str, Any], padding_id: int) -> Dict[str, Any]:
     """Tensor name → value for a source of ids: its inputs, or the parsed feature of ``tf.Example``."""
     if model.feature is None:
-        return {frozen.inputs[alias]: tf.cast(values[role], model.dtypes[role])[(..., 0) if model.rank == 1 else ...]
+        return {frozen.inputs[alias]: tf.cast(values[role], model.dtypes[role])[... if model.shape else (..., 0)]
                 for role, alias in model.roles.items()}
     names, ids = [f"{model.feature.node}:{i}" for i in model.feature.outputs], tf.cast(values[IDS], model.feature.dtype)
     return {names[0]: ids} if len(names) == 1 else _sparse(names, ids, tf.not_equal(ids, padding_id))

@@ -1,7 +1,6 @@
 """A loaded source: its inputs, scores and classes as the service determines them, and its own predictions."""
-import logging
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 import tensorflow as tf
@@ -13,8 +12,6 @@ from textjob.adopt.sources import Source
 from textjob.check.graph import choose_meta_graph
 from textjob.engines.saved_graph import Message, ancestors, node_of
 from textjob.errors import DataError, PackageError, UsageError
-
-log = logging.getLogger("adopt")
 
 Item = Union[bytes, Row]  # a text, or the values of each role
 
@@ -40,31 +37,43 @@ class SourceModel:
     def __init__(self, source: Source, options: AdoptOptions) -> None:
         self.folder = source.folder
         tags, self.meta = choose_meta_graph(source.folder, source.options)
-        plan, self.roles = _plan(tags, self.meta, source.options, options)
-        inputs = self.meta.signature_def[plan.signature].inputs
-        self.dtypes = {role: tf.as_dtype(inputs[alias].dtype) for role, alias in self.roles.items()}
+        plan = service.read_plan(tags, self.meta, source.options)
+        self.roles = roles_of(self.meta.signature_def[plan.signature].inputs, options) or (
+            {IDS: plan.input} if plan.takes_ids and plan.input else {})
+        if not plan.input and set(self.roles.values()) != set(plan.inputs):
+            raise PackageError(f"the source has several inputs for each text ({', '.join(plan.inputs)}), but a package "
+                               "has one; the service serves such a model as it is, so do not adopt it")
+        plan = plan._replace(input=plan.input or self.roles[IDS])
+        self.dtypes = {role: tf.as_dtype(plan.inputs[alias].dtype) for role, alias in self.roles.items()}
         self.feature = None if plan.takes_ids else _feature(self.meta, plan, options.feature)
         self.takes_ids = bool(plan.takes_ids or (self.feature and self.feature.dtype.is_integer))
-        shape = self.feature.shape if self.feature else [plan.length or 0]
-        self.length = int(shape[-1]) if self.takes_ids and shape else 0  # 0: any number of ids
-        self.rank = plan.rank
-        self._run, probe_scores = self._load(plan)
-        self.columns = int(np.reshape(probe_scores, [len(probe_scores), -1]).shape[1])  # the graph may not have it
-        self.plan, labels = service.decide_scores(plan, self.meta, source.options, str(source.folder), probe_scores)
-        if self.plan.rule == "labels":
-            raise PackageError(f"the output {self.plan.output!r} of the source gives labels alone, but a package needs "
-                               "probabilities; name the tensor of the scores with --output_tensor")
-        self.labels = _labels(options.labels, len(labels)) if options.labels else list(labels)
+        self.shape = plan.inputs[plan.input].shape
+        shape = self.feature.shape if self.feature else self.shape or (1,)
+        self.length = max(int(shape[-1]), 0) if self.takes_ids and shape else 0  # 0: any number of ids
+        self._run, outputs = self._load(plan)
+        listed = _labels(options.labels, outputs[0]) if options.labels else service.read_labels(str(self.folder))
+        self.plan, names = service.decide(plan, self.meta, source.options, str(self.folder), listed, outputs)
+        if not self.plan.scores or self.plan.rule == "confidence":
+            raise PackageError("the source gives labels without a score for each class, but a package needs them; name "
+                               "the tensor of the scores with --output_tensor, or give --as_it_is")
+        if self.plan.classes:
+            rows = service.names_of(outputs[0][self.plan.classes], [])
+            if any(list(row) != list(rows[0]) for row in rows):
+                raise PackageError(f"the order of the classes in {self.plan.classes!r} differs between texts; name the "
+                                   "tensor of the scores before they are sorted with --output_tensor, or give "
+                                   "--as_it_is")
+            names = list(rows[0])
+        self.labels = names or [str(i) for i in range(self.plan.columns)]
+        self.columns = outputs[0][self.plan.scores].shape[1]  # of the output; the graph may not have it
 
     def _load(self, plan: Any) -> Any:
-        """(function from feeds to outputs, scores of the probes)"""
-        probes: List[Item] = self.probe_ids() if self.takes_ids else list(service.PROBES)
-        feeds = self._feeds(plan, probes)
+        """(function from feeds and aliases to outputs, the outputs for the probes)"""
+        probes = self._inputs(self.probe_ids() if self.takes_ids else list(service.PROBES), plan)
         failures = []
         for load in (service.open_session, service.open_function):
             try:
                 run = load(str(self.folder), plan, self.meta)
-                return run, run(feeds)[plan.output]
+                return run, service.observe(plan, run, probes)
             except Exception as error:  # TensorFlow raises many classes of errors; the second loader may succeed
                 failures.append(" ".join(str(error).split())[:300])
         raise PackageError(f"TensorFlow {tf.__version__} cannot load {self.folder}: {'; '.join(failures)}. Run the "
@@ -76,14 +85,13 @@ class SourceModel:
         return [dict({role: [0] * columns for role in ROLES}, **{IDS: [i] * columns, MASK: [1] * columns})
                 for i in (0, 1)]
 
-    def _feeds(self, plan: Any, items: Sequence[Item]) -> Dict[str, Any]:
-        """Alias → array. Items of ids must be equally long."""
-        main = [item if isinstance(item, bytes) else item[IDS] for item in items]
-        feeds: Dict[str, Any] = service.feeds_of(plan, [self._example(item) for item in main] if self.feature else main)
-        feeds.update({alias: np.array([item[role] for item in items if not isinstance(item, bytes)],
-                                      self.dtypes[role].as_numpy_dtype)
-                      for role, alias in self.roles.items() if role != IDS})
-        return feeds
+    def _inputs(self, items: Sequence[Item], plan: Any) -> List[Dict[str, Any]]:
+        """The items as the service passes them to a model."""
+        if self.feature:
+            return [{plan.input: self._example(item if isinstance(item, bytes) else item[IDS])} for item in items]
+        return [{plan.input: item} if isinstance(item, bytes) else {
+            alias: np.array(item[role], plan.inputs[alias].dtype).reshape(plan.inputs[alias].shape or ())
+            for role, alias in self.roles.items()} for item in items]
 
     def _example(self, item: Union[bytes, List[int]]) -> bytes:
         """A serialised ``tf.Example`` with the item as its only feature."""
@@ -95,42 +103,23 @@ class SourceModel:
 
     def probabilities(self, items: Sequence[Item]) -> np.ndarray:
         """The source's own predictions, float64 ``[items, classes]``; NaN where it fails on an item."""
-        nothing = np.full(len(self.labels), np.nan)
-        rows = [self._scores(item) for item in items]
-        return np.array([nothing if row is None else row for row in rows])
-
-    def _scores(self, item: Item) -> Optional[np.ndarray]:
-        try:
-            scores: np.ndarray = service.scores_of(self.plan, self._run(self._feeds(self.plan, [item])))[0]
-        except Exception as error:  # TensorFlow raises many classes of errors
-            log.warning("the source fails on an input: %s", " ".join(str(error).split())[:300])
-            return None
-        return scores
+        rows = service.classify(service.Model(self.plan, self.labels, self._run), self._inputs(items, self.plan))
+        missing = np.full(len(self.labels), np.nan)
+        return np.array([missing if isinstance(row, service.RequestError) else row.scores for row in rows])
 
 
-def _plan(tags: Any, meta: Message, choices: Dict[str, Any], options: AdoptOptions) -> Tuple[Any, Dict[str, str]]:
-    """The plan of the service, and role → alias for the inputs of ids."""
-    signatures = {key: value for key, value in meta.signature_def.items() if not key.startswith("__")}
-    key = service.choose("signature", "a signature", choices, "serving_default", sorted(signatures), signatures)
-    roles = roles_of(signatures[key].inputs, options)
-    further = {alias: 0 for role, alias in roles.items() if role != IDS}
-    if roles:
-        choices = dict(choices, input=roles[IDS], feeds=dict(choices.get("feeds", {}), **further))
-    plan = service.read_plan(tags, meta, choices)
-    plan = plan._replace(feeds={alias: value for alias, value in plan.feeds.items() if alias not in further})
-    return plan, roles or ({IDS: plan.input} if plan.takes_ids else {})
-
-
-def _labels(file: str, classes: int) -> List[str]:
-    """The class names of ``--labels``, in the order of the source's scores."""
+def _labels(file: str, outputs: Dict[str, Any]) -> List[str]:
+    """The class names of ``--labels``, in the order of the scores; ``outputs``: alias → rows for the probes."""
     try:
         lines = [line.strip() for line in Path(file).read_bytes().decode("utf-8").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"--labels {file} cannot be read: {error}")
     labels = [line for line in lines if line]
-    if len(set(labels)) != classes or len(labels) != classes:
+    classes = sorted({max(rows.shape[1], 2) for rows in outputs.values() if rows.dtype.kind == "f"})
+    if len(set(labels)) != len(labels) or len(labels) not in classes:
         raise DataError(f"--labels {file} contains {len(labels)} names ({len(set(labels))} different), but the source "
-                        f"has {classes} classes; write one name per class, in the order of the scores")
+                        f"has {' or '.join(map(str, classes))} classes; write one name per class, in the order of the "
+                        "scores")
     return labels
 
 
@@ -142,7 +131,8 @@ def _feature(meta: Message, plan: Any, name: str) -> Optional[Feature]:
         UsageError: ``name``, the value of ``--feature``, is another feature.
     """
     signature = meta.signature_def[plan.signature]
-    needed = {node.name: node for node in ancestors(meta.graph_def.node, [signature.outputs[plan.output].name])}
+    needed = {node.name: node for node in ancestors(
+        meta.graph_def.node, [signature.outputs[alias].name for alias in plan.outputs])}
     nodes, input_node = list(needed.values()), node_of(signature.inputs[plan.input].name)
     parsing = [node for node in nodes if node.op in ("ParseExample", "ParseExampleV2") and any(
         other.name == input_node for other in ancestors(nodes, node.input[:1]))]

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
+import numpy as np
+
 from textjob import manifest
 from textjob.check.finding import FAULT, NOTE, OK, Finding, has_fault
 from textjob.packaging import golden, package
@@ -90,9 +92,7 @@ def send(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
 
 def requests(plan: Any) -> List[Request]:
     """The requests that every service must answer as promised."""
-    items: List[Any] = [{"text": text} for text in golden.TEXTS]
-    if plan.takes_ids:
-        items = [{"input_x": [1] * int(plan.length or n)} for n in (3, 4)]  # not 0, which may be the padding
+    items = [_item(plan, text, 3 + i) for i, text in enumerate(golden.TEXTS)][:2 if plan.takes_ids else None]
     item = items[2 % len(items)]
     forms: List[Tuple[Any, Callable[[Any], Any]]] = [
         ({"data": {"req_data": items}}, lambda body: body["data"]["resp_data"]),
@@ -102,6 +102,9 @@ def requests(plan: Any) -> List[Request]:
     promises = [Request(f"one answer per item of {next(iter(request))}", request, _answers_all(answers_of, len(items)))
                 for request, answers_of in forms]
     promises += [
+        Request(f"an answer to each of {count} items", {"req_data": (items * 7)[:count]},
+                _answers_all(lambda body: body["resp_data"], count)) for count in (1, 2, 7)]
+    promises += [
         Request("an empty list for an empty list", {"req_data": []}, lambda body: body == {"resp_data": []}),
         Request("an error only for each item that is not a text", {"req_data": [item, 5, {}]},
                 lambda body: [_is_answer(answer) for answer in body["resp_data"]] == [True, False, False]),
@@ -109,10 +112,19 @@ def requests(plan: Any) -> List[Request]:
         Request("meta is returned unchanged", {"meta": {"uuid": 1}, "req_data": [item]},
                 lambda body: body["meta"] == {"uuid": 1}),
     ]
-    if not plan.takes_ids:
+    if plan.input and not plan.takes_ids:
         promises.append(Request("an answer without a list for one text", {"text": golden.TEXTS[2]}, _is_answer))
         promises.append(Request("an answer for 12 MB of text", {"text": "a word " * (MAX_BODY // 7 - 10)}, _is_answer))
     return promises
+
+
+def _item(plan: Any, text: str, ids: int) -> Dict[str, Any]:
+    """An item with this text and this number of ids in each input; the ids are not 0, which may be the padding."""
+    if plan.input and not plan.takes_ids:
+        return {"text": text}
+    return {"input_x" if alias == plan.input else alias: text if each.dtype == object else np.full(
+        [size if size > 0 else ids for size in each.shape], 1, each.dtype).tolist()
+        for alias, each in plan.inputs.items() if not each.rule}
 
 
 def _answers_all(answers_of: Callable[[Any], Any], count: int) -> Callable[[Any], bool]:

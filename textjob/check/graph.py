@@ -57,11 +57,12 @@ def signature(folder: Path) -> Tuple[List[Finding], Any]:
                  if not _same_type(service.describe(getattr(chosen, side).get(alias)), expected)]
     if not different:
         return [Finding(OK, "signature", "the aliases, types and shapes are those of the template's models")], plan
-    inputs = "ids" if plan.takes_ids else "texts"
+    inputs = ", ".join(f"{alias} ({'text' if each.dtype == object else each.dtype.name})"
+                       for alias, each in plan.inputs.items())
     return [Finding(NOTE, "signature", "the signature differs from that of the template's models: "
                     f"{', '.join(different)} missing or of another type. The service uses the tag set "
-                    f"{'+'.join(tags)}, the signature {plan.signature!r}, the input {plan.input!r} of {inputs} and the "
-                    f"output {plan.output!r} (infer.py adopt rewrites it)")], plan
+                    f"{'+'.join(tags)}, the signature {plan.signature!r} and the inputs {inputs} (infer.py adopt "
+                    "rewrites it)")], plan
 
 
 def _same_type(actual: str, expected: str) -> bool:
