@@ -518,6 +518,8 @@ def unobserved(info: Any, classes: int) -> Any:
     return np.zeros([0] + widths, tf.as_dtype(info.dtype).as_numpy_dtype)
 
 
+# --- which outputs are the answer -------------------------------------------------------------------------------
+
 Choice = collections.namedtuple("Choice", "rank plan names certainty")  # certainty: the best score of each probe
 
 
@@ -527,7 +529,7 @@ def decide(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, li
 
     A label of the model itself is the answer; floats are its scores if they explain the label of every probe.
     """
-    infos = meta_graph.signature_def[plan.signature].outputs
+    infos, graph = meta_graph.signature_def[plan.signature].outputs, Graph(meta_graph)
     rows, others = outputs or ({alias: unobserved(infos[alias], len(listed)) for alias in plan.outputs}, {})
     kinds = {alias: describe(infos[alias]).split("[")[0] for alias in sorted(rows)}
     floats = [alias for alias in kinds if kinds[alias] == "float"]
@@ -546,14 +548,14 @@ def decide(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, li
             raise LoadError(f"the labels {labels[0]!r} and {label!r} differ. Name one of them under 'output' in "
                             "service.json")
     strings = any(kinds[label] == "string" for label in labels)
-    static = [listed] if listed else names_in(meta_graph, folder, others, strings)
+    static = [listed] if listed else names_in(graph, folder, others, strings)
     choices, problems = [], []  # type: List[Choice], List[str]
     for alias in floats:
         same = {each: names_of(rows[each], listed).tolist() for each in lists if rows[each].shape == rows[alias].shape}
         same = {each: value for each, value in same.items() if all(len(set(row)) == len(row) for row in value)}
         try:
             named_columns = any(len(each) == rows[alias].shape[1] for each in static)
-            rule = rule_of(alias, options, meta_graph, infos[alias].name, rows[alias], named_columns, bool(labels))
+            rule = rule_of(alias, options, graph, infos[alias].name, rows[alias], named_columns, bool(labels))
         except LoadError as error:
             problems.append(str(error))
             continue
@@ -565,19 +567,24 @@ def decide(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, li
         if each.rank == best.rank and not np.allclose(each.certainty, best.certainty, atol=1e-3, equal_nan=True):
             raise LoadError(f"{best.plan.scores!r} and {each.plan.scores!r} give different answers. Name one of them "
                             f"under '{'scores' if named else 'output'}' in service.json")
-    if not best:  # a label is the answer by itself, unless it is neither named nor called so, and scores contradict it
-        unexplained = len(problems) == len(floats)  # the floats have no meaning, rather than another one
-        single = [label for label in labels if label in named or LABEL.search(label.lower()) or not floats
-                  or (kinds[label] == "string" and unexplained)]
-        single = single or [each for each in lists if kinds[each] == "string" and any(  # sorted: the first is the best
-            rows[alias].shape == rows[each].shape and (np.diff(rows[alias]) <= 0).all() for alias in floats)]
-        if len(single) != 1 or named & set(floats):
-            raise LoadError("; ".join(problems) or f"the outputs {', '.join(labels + floats)} do not agree. Name one "
-                            "of them under 'output' in service.json")
-        log.info("%s: no scores explain this label, so it is answered without scores", single[0])
-        best = Choice(0, plan._replace(label=single[0]), listed, None)
+    best = best or label_alone(plan, rows, kinds, floats, labels, named, problems, listed)
     used = [alias for alias in (best.plan.label, best.plan.scores, best.plan.classes) if alias]
     return best.plan._replace(outputs=used), best.names
+
+
+def label_alone(plan: Plan, rows: Dict[str, Any], kinds: Dict[str, str], floats: List[str], labels: List[str],
+                named: Any, problems: List[str], listed: List[str]) -> Choice:
+    """A label that no scores explain is the answer if it is named, or called so, or nothing contradicts it."""
+    without_meaning = len(problems) == len(floats)
+    single = [label for label in labels if label in named or LABEL.search(label.lower()) or not floats
+              or (kinds[label] == "string" and without_meaning)]
+    single = single or [each for each in rows if kinds[each] == "string" and each not in labels and any(
+        rows[alias].shape == rows[each].shape and (np.diff(rows[alias]) <= 0).all() for alias in floats)]  # best first
+    if len(single) != 1 or named & set(floats):
+        raise LoadError("; ".join(problems) or f"the outputs {', '.join(labels + floats)} do not agree. Name one of "
+                        "them under 'output' in service.json")
+    log.info("%s: no scores explain this label, so it is answered without scores", single[0])
+    return Choice(0, plan._replace(label=single[0]), listed, None)
 
 
 def explanations(plan: Plan, values: Any, lists: Dict[str, Any], listed: List[str], static: List[List[str]],
@@ -620,14 +627,14 @@ def one_to_one(one: Sequence[Any], other: Sequence[Any]) -> bool:
     return len(set(zip(one, other))) == len(set(one)) == len(set(other))
 
 
-def rule_of(alias: str, options: Dict[str, Any], meta_graph: Any, tensor: str, rows: Any, named: bool, labelled: bool
+def rule_of(alias: str, options: Dict[str, Any], graph: "Graph", tensor: str, rows: Any, named: bool, labelled: bool
             ) -> str:
     """What scores mean; decided once at load, never by the rows of a request, which may only refute it."""
     rows, rule = rows[np.isfinite(rows).all(axis=1)], options.get("scores")
-    op = origin(meta_graph, tensor)[0]
+    op = graph.origin(tensor)[0]
     columns, of_logits = rows.shape[1], "softmax" if rows.shape[1] > 1 else "sigmoid"  # a softmax of one is always 1
     sums = [rows.min(), rows.max(), np.abs(rows.sum(axis=1) - 1).max()] if rows.size else [np.nan] * 3
-    scores = Scores(alias, op, loss_of(meta_graph, tensor) if " of " not in op else "", columns, named, labelled, *sums)
+    scores = Scores(alias, op, graph.loss(tensor) if " of " not in op else "", columns, named, labelled, *sums)
     if rule not in MEANINGS:
         reason, rule = next(((reason, rule) for reason, holds, rule in RULES if holds(scores)), ("", ""))
         rule = of_logits if rule == "logits" else rule
@@ -648,26 +655,15 @@ def rule_of(alias: str, options: Dict[str, Any], meta_graph: Any, tensor: str, r
     return rule
 
 
-def names_in(meta_graph: Any, folder: str, others: Dict[str, Any], labelled: bool) -> List[List[str]]:
+def names_in(graph: "Graph", folder: str, others: Dict[str, Any], labelled: bool) -> List[List[str]]:
     """Lists that may be the class names: constant outputs, assets and, where labels can prove it, constants."""
-    lists = [names_of(value, [])[:, 0].tolist() for value in others.values() if value.ndim == 1 and value.dtype == "O"]
+    constants = [value for value in others.values() if value.ndim == 1 and value.dtype == object]
+    lists = [names_of(value, [])[:, 0].tolist() for value in constants + (graph.constants() if labelled else [])]
     assets = os.path.join(folder, "assets")
     for name in sorted(os.listdir(assets)) if os.path.isdir(assets) else []:
         if labelled or LABEL.search(name.lower()):
             lists.append(read_file(assets, name, lambda content: content.decode("utf-8", "replace").split("\n")))
-    graphs = [meta_graph.graph_def.node] + [each.node_def for each in meta_graph.graph_def.library.function]
-    for node in (node for nodes in graphs for node in nodes if labelled and node.op == "Const"):
-        tensor = node.attr["value"].tensor
-        if tensor.dtype == tf.string.as_datatype_enum and len(tensor.tensor_shape.dim) == 1:
-            lists.append(names_of(tf.make_ndarray(tensor), [])[:, 0].tolist())
     return [[name for name in each if name] for each in lists]
-
-
-def read_labels(folder: str) -> List[str]:
-    """The class names in ``assets/labels.txt``, else in ``labels.txt``; ``[]`` if there is no such file."""
-    files = [read_file(folder, name, lambda content: content.decode("utf-8").strip("\n"), "")
-             for name in ("assets/labels.txt", "labels.txt")]
-    return [line for line in (files[0] or files[1]).split("\n") if line]
 
 
 def preferred(aliases: List[str], named: Any, contract: str) -> List[str]:
@@ -675,48 +671,60 @@ def preferred(aliases: List[str], named: Any, contract: str) -> List[str]:
     return [each for each in aliases if each in named] or [each for each in aliases if each == contract] or aliases
 
 
-def origin(meta_graph: Any, tensor: str) -> Tuple[str, str]:
-    """The ops that make a tensor, the last one first, as in ``Max of Softmax``, and the name of the first node."""
-    functions = {each.signature.name: each for each in meta_graph.graph_def.library.function}
-    nodes, ops = {node.name: node for node in meta_graph.graph_def.node}, []  # type: Dict[str, Any], List[str]
-    while True:
-        name, _, index = tensor.partition(":")
-        node = nodes.get(name)
-        if node is None:  # an argument of a function
-            return " of ".join(ops), name
-        function = functions.get(node.attr["f"].func.name) if "f" in node.attr else None
-        if function is not None:
-            argument = function.signature.output_arg[int(index.split(":")[-1] or 0)].name
-            nodes, tensor = {each.name: each for each in function.node_def}, function.ret[argument]
-            continue
-        picks = node.op in PICKING and not (node.op == "GatherV2" and not node.attr["batch_dims"].i)
-        if node.op not in PASSING:
-            ops.append(node.op)
-        if not picks and node.op not in PASSING:
-            return " of ".join(ops), name
-        tensor = node.input[0]
+class Graph:
+    """What the ops of a MetaGraph tell about its tensors."""
+
+    def __init__(self, meta_graph: Any) -> None:
+        self.nodes = {node.name: node for node in meta_graph.graph_def.node}
+        self.functions = {each.signature.name: each for each in meta_graph.graph_def.library.function}
+
+    def origin(self, tensor: str) -> Tuple[str, str]:
+        """The ops that make a tensor, the last one first, as in ``Max of Softmax``, and the name of the first node."""
+        nodes, ops = self.nodes, []  # type: Dict[str, Any], List[str]
+        while True:
+            name, _, index = tensor.partition(":")
+            node = nodes.get(name)
+            if node is None:  # an argument of a function
+                return " of ".join(ops), name
+            function = self.functions.get(node.attr["f"].func.name) if "f" in node.attr else None
+            if function is not None:
+                argument = function.signature.output_arg[int(index.split(":")[-1] or 0)].name
+                nodes, tensor = {each.name: each for each in function.node_def}, function.ret[argument]
+                continue
+            if node.op not in PASSING:
+                ops.append(node.op)
+                if node.op not in PICKING or (node.op == "GatherV2" and not node.attr["batch_dims"].i):
+                    return " of ".join(ops), name
+            tensor = node.input[0]
+
+    def ancestors(self, tensors: List[str]) -> Any:
+        """The names of the nodes that some tensors depend on."""
+        waiting, found = list(tensors), set()  # type: List[str], Any
+        while waiting:
+            name = waiting.pop().lstrip("^").split(":")[0]
+            if name in self.nodes and name not in found:
+                found.add(name)
+                waiting.extend(self.nodes[name].input)
+        return found
+
+    def loss(self, tensor: str) -> str:
+        """``softmax`` or ``sigmoid`` if the graph still contains such a loss, and it reads this tensor; else ``""``."""
+        target = self.origin(tensor)[1]
+        for node in self.nodes.values():
+            softmax, sigmoid = "SoftmaxCrossEntropyWithLogits" in node.op, "logistic_loss" in node.name
+            if (softmax or sigmoid) and any(self.origin(each)[1] == target for each in node.input[:1 + sigmoid]):
+                return "softmax" if softmax else "sigmoid"
+        return ""
+
+    def constants(self) -> List[Any]:
+        """The constant lists of strings."""
+        nodes = [*self.nodes.values(), *(node for each in self.functions.values() for node in each.node_def)]
+        tensors = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
+        return [tf.make_ndarray(each) for each in tensors
+                if each.dtype == tf.string.as_datatype_enum and len(each.tensor_shape.dim) == 1]
 
 
-def ancestors(meta_graph: Any, tensors: List[str]) -> Any:
-    """The names of the nodes of a graph that some tensors depend on."""
-    nodes, waiting, found = {node.name: node for node in meta_graph.graph_def.node}, list(tensors), set()
-    while waiting:
-        name = waiting.pop().lstrip("^").split(":")[0]
-        if name in nodes and name not in found:
-            found.add(name)
-            waiting.extend(nodes[name].input)
-    return found
-
-
-def loss_of(meta_graph: Any, tensor: str) -> str:
-    """``softmax`` or ``sigmoid`` if the graph still contains such a loss, and it reads this tensor; else ``""``."""
-    target = origin(meta_graph, tensor)[1]
-    for node in meta_graph.graph_def.node:
-        loss = "softmax" if "SoftmaxCrossEntropyWithLogits" in node.op else "sigmoid" * ("logistic_loss" in node.name)
-        if loss and any(origin(meta_graph, each)[1] == target for each in node.input[:1 if loss == "softmax" else 2]):
-            return loss
-    return ""
-
+# --- the files beside the model ---------------------------------------------------------------------------------
 
 def check_files(folder: str) -> None:
     """Compare every file with its entry in ``manifest.json``; files that it does not list are logged."""
@@ -783,6 +791,15 @@ def parse_golden(content: bytes) -> List[Dict[str, Any]]:
     return items
 
 
+def read_labels(folder: str) -> List[str]:
+    """The class names in ``assets/labels.txt``, else in ``labels.txt``; ``[]`` if there is no such file."""
+    files = [read_file(folder, name, lambda content: content.decode("utf-8").strip("\n"), "")
+             for name in ("assets/labels.txt", "labels.txt")]
+    return [line for line in (files[0] or files[1]).split("\n") if line]
+
+
+# --- the tag set, the signature and the inputs -----------------------------------------------------------------
+
 def choose(key: str, noun: str, options: Dict[str, Any], preferred: Any, fitting: List[Any], present: Any) -> Any:
     """The name in ``service.json`` under ``key``, else the preferred one, else the only one; it must be fitting."""
     name = options.get(key, preferred)
@@ -803,12 +820,13 @@ def read_plan(tags: Tuple[str, ...], meta_graph: Any, options: Dict[str, Any]) -
     signatures = {key: value for key, value in meta_graph.signature_def.items() if not key.startswith("__")}
     key = choose("signature", "a signature", options, "serving_default", sorted(signatures), signatures)
     infos, outputs = signatures[key].inputs, signatures[key].outputs
+    graph = Graph(meta_graph)
     candidates = [alias for alias in matching(outputs, OUTPUTS)
-                  if not origin(meta_graph, outputs[alias].name)[0].startswith("Placeholder")]
+                  if not graph.origin(outputs[alias].name)[0].startswith("Placeholder")]
     if not matching(infos, INPUTS):  # before any advice about further inputs
         choose("input", "an input of texts (string [batch] or [batch, 1]) or ids (int [batch] or [batch, n])",
                options, "input_x", [], infos)
-    used = ancestors(meta_graph, [outputs[alias].name for alias in candidates])
+    used = graph.ancestors([outputs[alias].name for alias in candidates])
     values = {alias: feed(alias, infos[alias], options, signatures[key]) for alias in sorted(infos)
               if meta_graph.HasField("object_graph_def") or infos[alias].name.split(":")[0] in used}
     inputs = {alias: input_of(infos[alias], value) for alias, value in values.items() if isinstance(value, str)}
