@@ -1,14 +1,11 @@
-"""Gives a source a signature whose inputs are those that its scores read for each token.
+"""Gives a source of ``tf.Example`` with several features per token a signature with these features as its inputs.
 
-Two exports of BERT by an estimator have other inputs:
-
-- a serialized ``tf.Example``, from which the graph parses ``input_ids``, ``input_mask``, ``segment_ids``: the parsed
-  features become the inputs;
-- ``label_ids``, which only the loss reads: it is left out.
+An estimator exports BERT in this form, with the features ``input_ids``, ``input_mask``, ``segment_ids`` and
+``label_ids``, which only the loss reads.
 """
 import shutil
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
 
 import tensorflow as tf
 
@@ -17,14 +14,13 @@ from textjob.adopt.options import AdoptOptions
 from textjob.adopt.source_model import features_of
 from textjob.adopt.sources import SIGNATURE, Source
 from textjob.check.graph import choose_meta_graph
-from textjob.engines.saved_graph import Message, ancestors, node_of
+from textjob.engines.saved_graph import Message, ancestors
 
-TOKENS = r"int\[-?\d+, -?\d+\]"
 SCORES = r"float\[-?\d+, -?\d+\]"
 
 
 def with_token_inputs(source: Source, options: AdoptOptions, scratch: Path) -> Source:
-    """The source, or a copy with such a signature if two or more inputs for each token are the only ones then."""
+    """The source, or a copy with such a signature if its scores read two or more features."""
     tags, meta = choose_meta_graph(source.folder, source.options)
     signatures = {key: value for key, value in meta.signature_def.items() if not key.startswith("__")}
     if meta.HasField("object_graph_def") or not signatures:
@@ -35,14 +31,11 @@ def with_token_inputs(source: Source, options: AdoptOptions, scratch: Path) -> S
         service.matching(signature.outputs, SCORES) or sorted(signature.outputs))
     nodes = {node.name: node for node in ancestors(
         meta.graph_def.node, [signature.outputs[alias].name for alias in outputs])}
-    inputs = {alias: info for alias, info in signature.inputs.items() if node_of(info.name) in nodes}
-    features = _features(inputs, nodes)
-    inputs = features or inputs
-    if sorted(inputs) == sorted(signature.inputs) or service.matching(inputs, TOKENS) != sorted(inputs) \
-            or len(inputs) < 2:
+    features = _features(signature.inputs, nodes)
+    if len(features) < 2:
         return source
     changed = tf.compat.v1.saved_model.build_signature_def(
-        inputs, dict(signature.outputs), tf.compat.v1.saved_model.signature_constants.PREDICT_METHOD_NAME)
+        features, dict(signature.outputs), tf.compat.v1.saved_model.signature_constants.PREDICT_METHOD_NAME)
     meta.signature_def[SIGNATURE].CopyFrom(changed)
     copy = scratch / "token_inputs"
     shutil.copytree(str(source.folder), str(copy))
@@ -51,11 +44,10 @@ def with_token_inputs(source: Source, options: AdoptOptions, scratch: Path) -> S
         saved_model_pb2.SavedModel(saved_model_schema_version=1, meta_graphs=[meta]).SerializeToString())
     return source._replace(
         folder=copy, options=dict(source.options, tags=list(tags), signature=SIGNATURE),
-        notes=[*source.notes, f"inputs: {', '.join(sorted(inputs))}"
-               + (", the features of tf.Example" if features else "; the scores do not depend on the others")])
+        notes=[*source.notes, f"inputs: the features {', '.join(sorted(features))} of tf.Example"])
 
 
-def _features(inputs: Dict[str, Message], nodes: Dict[str, Message]) -> Dict[str, Any]:
+def _features(inputs: Mapping[str, Message], nodes: Dict[str, Message]) -> Dict[str, Any]:
     """The dense features of integers that the nodes read, name → TensorInfo, if the only input is a ``tf.Example``."""
     parsing = [node for node in nodes.values() if node.op in ("ParseExample", "ParseExampleV2")]
     if len(inputs) != 1 or len(parsing) != 1:
