@@ -2,11 +2,13 @@
 from pathlib import Path
 from typing import Any, Sequence
 
+import adoption
 import numpy as np
 import pytest
 import tensorflow as tf
 from asking import ask, load
 from google.protobuf import text_format
+from jobs import read_json
 from tensorflow.core.protobuf import saved_model_pb2
 
 import infer
@@ -143,3 +145,97 @@ def test_a_frozen_graph_with_a_dangerous_op_is_refused(tmp_path: Path, capsys: p
     assert "`ReadFile` reads files" in capsys.readouterr().err
 
 
+
+
+# Words, labels, and the start of the service
+
+def of_words(folder: Path) -> Path:
+    """A SavedModel of tf.Example with a list of words: the score of a class is the share of its words."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.string, [None], "examples")
+        words = v1.io.parse_example(x, {"words": tf.io.VarLenFeature(tf.string)})["words"]
+        table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(
+            tf.constant(["good", "Bad"]), tf.constant([1, 2], tf.int64)), 0)
+        ids = tf.sparse.to_dense(tf.SparseTensor(words.indices, table.lookup(words.values), words.dense_shape))
+        counts = tf.stack([tf.reduce_sum(tf.cast(tf.equal(ids, i), tf.float32), 1) for i in (1, 2)], 1)
+        scores = tf.nn.softmax(counts, name="scores")
+        session.run(v1.tables_initializer())
+        info = v1.saved_model.build_tensor_info
+        classes = tf.tile([["film", "shop"]], [tf.size(x), 1])
+        signature = v1.saved_model.build_signature_def(
+            {"inputs": info(x)}, {"scores": info(scores), "classes": info(classes)}, "tensorflow/serving/classify")
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session, ["serve"], {"serving_default": signature}, main_op=v1.tables_initializer())
+        builder.save()
+    return folder
+
+
+def test_the_words_of_a_tf_example_are_those_of_the_tokenizer_and_the_classes_those_of_the_model(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = of_words(tmp_path / "s")
+    assert adopt("--source", source, "--output", tmp_path / "out") == 2
+    assert "give --tokenizer KIND, one of template, whitespace, char, keras" in capsys.readouterr().err
+    assert adopt("--source", source, "--output", tmp_path / "out", "--tokenizer", "whitespace") == 0
+    package = tmp_path / "out" / "model"
+    assert (package / "assets" / "labels.txt").read_text(encoding="utf-8") == "film\nshop\n"
+    texts = ["good", "Bad Bad  good", "", "bad good-good", "Bad\ngood\tgood good"]
+    answers = ask(load(package / SERVICE, package), {"req_data": texts})["resp_data"]
+    differences = [1, -1, 0, 0, 2]  # words of the first class minus words of the second
+    assert np.allclose([dict(answer["scores"])["film"] for answer in answers],
+                       1 / (1 + np.exp(-np.array(differences))), atol=1e-6)
+
+
+def test_the_golden_texts_contain_the_words_of_a_lookup_table(tmp_path: Path) -> None:
+    assert adopt("--source", of_words(tmp_path / "s"), "--output", tmp_path / "out", "--tokenizer", "whitespace") == 0
+    golden = read_json(tmp_path / "out" / "model" / "model_card.json")["golden"]
+    assert "good Bad" in [item["text"] for item in golden]
+
+
+def test_a_source_of_labels_alone_is_refused_and_its_service_answers_labels_with_as_it_is(
+        foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, output = foreign / "label_only", tmp_path / "out"
+    assert adopt("--source", source, "--output", output) == 5
+    assert "give --as_it_is" in capsys.readouterr().err and not output.exists()
+    assert adopt("--source", source, "--output", output, "--as_it_is") == 0
+    described = adoption.description(foreign, "label_only")
+    package = output / "model"
+    answers = ask(load(package / SERVICE, package), {"req_data": described["inputs"]})["resp_data"]
+    assert answers == [{"predicted_label": label} for label in described["answers"]]
+
+
+def test_ids_as_floats_are_adopted_with_a_vocabulary(tmp_path: Path) -> None:
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 4])
+        counts = tf.reduce_sum(tf.one_hot(tf.cast(x, tf.int32), 4), 1)[:, 2:]
+        info = v1.saved_model.build_tensor_info
+        signature = v1.saved_model.build_signature_def({"x": info(x)}, {"y": info(tf.nn.softmax(counts))}, "any")
+        builder = v1.saved_model.Builder(str(tmp_path / "s"))
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
+        builder.save()
+    (tmp_path / "v.txt").write_text("<pad>\n<unk>\ngood\nbad\n", encoding="utf-8")
+    assert adopt("--source", tmp_path / "s", "--output", tmp_path / "out", "--vocabulary", tmp_path / "v.txt",
+                 "--tokenizer", "whitespace") == 0
+    package = tmp_path / "out" / "model"
+    answers = ask(load(package / SERVICE, package), {"req_data": ["good good", "bad", "other"]})["resp_data"]
+    assert np.allclose([dict(answer["scores"])["0"] for answer in answers], 1 / (1 + np.exp([-2.0, 1.0, 0.0])))
+
+
+def test_a_package_whose_service_does_not_start_is_not_written(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The graph reads a file of the working folder, which the process of the service does not have."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.string, [None], "documents")
+        weights = tf.strings.to_number(tf.strings.split([tf.io.read_file("weights.txt")], sep=" ").values)
+        scores = tf.nn.softmax(tf.cast(tf.strings.length(x), tf.float32)[:, None] * weights)
+        info = v1.saved_model.build_tensor_info
+        signature = v1.saved_model.build_signature_def({"x": info(x)}, {"y": info(scores)}, "any")
+        builder = v1.saved_model.Builder(str(tmp_path / "s"))
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
+        builder.save()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.txt").write_text("0.1 -0.1", encoding="utf-8")
+    assert adopt("--source", tmp_path / "s", "--output", tmp_path / "out", "--allow", "ReadFile") == 5
+    error = capsys.readouterr().err
+    assert "the package is not written, because its service does not start" in error and "weights.txt" in error
+    assert not (tmp_path / "out").exists()

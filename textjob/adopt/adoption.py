@@ -5,18 +5,20 @@ import platform
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
 
-from textjob.adopt import rewrite
+import customize_service as service
+from textjob.adopt import rewrite, verification
 from textjob.adopt.options import TOKENIZERS, AdoptOptions
 from textjob.adopt.preprocessing import Preprocessing, preprocessing_of
 from textjob.adopt.roles import IDS
 from textjob.adopt.source_model import Item, SourceModel
 from textjob.adopt.sources import Source, locate, refuse
 from textjob.adopt.token_inputs import with_token_inputs
+from textjob.adopt.words import Splitting, known_texts
 from textjob.check import files, graph
 from textjob.errors import PackageError, RefusedError, UsageError
 from textjob.packaging import config_json, export, golden, model_card, package
@@ -34,14 +36,12 @@ class Adoption(NamedTuple):
     options: AdoptOptions
     source: Source
     model: SourceModel
-    target: Path
+    target: Path   # of the package, until its service has been started
     scratch: Path
 
 
 def adopt(options: AdoptOptions) -> Tuple[Path, List[str]]:
     """See :func:`textjob.adopt.adopt`."""
-    import customize_service as service
-
     target = _target(options)
     if Path(options.source).name in (package.MODEL, package.MODEL + "txt"):
         options = options._replace(source=str(Path(options.source).parent))
@@ -56,11 +56,16 @@ def adopt(options: AdoptOptions) -> Tuple[Path, List[str]]:
             model = SourceModel(source, options)
         except service.LoadError as error:
             raise PackageError(f"{error}. {_FLAGS}")
-        adoption = Adoption(options, source, model, target, scratch)
+        adoption = Adoption(options, source, model, scratch / "package" / "model", scratch)
         notes = _package_unchanged(adoption) if options.as_it_is else _package_rewritten(adoption)
-    inputs = "ids" if model.takes_ids else "texts"
-    return target, [f"source: {source.kind}; input: {inputs}; {len(model.labels)} classes; scores: {model.plan.rule}",
-                    *source.notes, *notes]
+        verification.verify(adoption.target)
+        package.copy(adoption.target, target)
+    inputs = "ids" if model.takes_ids else "words" if model.takes_words else "texts"
+    classes = f"{len(model.names) or model.plan.columns} classes; scores: {model.plan.rule}"
+    if not model.plan.scores or model.plan.rule == "confidence":
+        classes = f"labels {'with their confidence' if model.plan.scores else 'without scores'}"
+    return target, [f"source: {source.kind}; input: {inputs}; {classes}", *source.notes, *notes,
+                    "the service of the package starts and answers as the source"]
 
 
 def _target(options: AdoptOptions) -> Path:
@@ -81,12 +86,13 @@ def _package_rewritten(adoption: Adoption) -> List[str]:
     labels = sorted(model.labels)
     vocabulary_file, labels_file = scratch / "vocabulary.txt", scratch / "labels.txt"
     labels_file.write_bytes("".join(label + "\n" for label in labels).encode("utf-8"))
-    if preprocessing:
+    if isinstance(preprocessing, Preprocessing):
         preprocessing.write(vocabulary_file)
     saved_model = scratch / "adopted"
     rewrite.write(saved_model, model, preprocessing, labels, vocabulary_file, labels_file)
 
-    texts = golden.TEXTS + (preprocessing.known() if preprocessing else [])
+    texts = golden.TEXTS + (preprocessing.known() if isinstance(preprocessing, Preprocessing) else
+                            known_texts(model.meta, model.folder))
     probabilities = model.probabilities(_items(texts, model, preprocessing, vocabulary_file))
     probabilities = probabilities[:, [model.labels.index(label) for label in labels]]
     finite = np.isfinite(probabilities).all(axis=1)
@@ -102,12 +108,14 @@ def _package_rewritten(adoption: Adoption) -> List[str]:
     independent = np.abs(probabilities.sum(axis=1) - 1).max() > 1e-3
     more_files = [("service.json", json.dumps({"scores": "probabilities"}) + "\n")] if independent else []
     package.write(adoption.target, saved_model, card, config_json.config(card, options.runtime), more_files)
-    if preprocessing and preprocessing.never_empty:
+    if isinstance(preprocessing, Preprocessing) and preprocessing.never_empty:
         notes.append("the source has no finite prediction for padding alone, so an empty text becomes an unknown token")
     return [*notes, f"the predictions for {len(texts)} golden texts equal those of the source"]
 
 
-def _preprocessing(options: AdoptOptions, model: SourceModel) -> Optional[Preprocessing]:
+def _preprocessing(options: AdoptOptions, model: SourceModel) -> Union[Preprocessing, Splitting, None]:
+    if model.feature and model.takes_words:
+        return Splitting(options, model.feature.name)
     if not model.takes_ids:
         if options.vocabulary or options.tokenizer:
             raise UsageError("the source takes texts, so --vocabulary and --tokenizer have no effect; leave them out")
@@ -153,10 +161,12 @@ def _settle_length(options: AdoptOptions, model: SourceModel, preprocessing: Pre
                          "text of its training as --length")
 
 
-def _items(texts: List[str], model: SourceModel, preprocessing: Optional[Preprocessing], vocabulary_file: Path
-           ) -> List[Item]:
+def _items(texts: List[str], model: SourceModel, preprocessing: Union[Preprocessing, Splitting, None],
+           vocabulary_file: Path) -> List[Item]:
     """The texts as inputs of the source."""
     encoded = [text.encode("utf-8", "replace") for text in texts]
+    if isinstance(preprocessing, Splitting):
+        return list(preprocessing.words(encoded))
     if preprocessing is None:
         return [text.replace(b"\0", b" ") for text in encoded]
     v1 = tf.compat.v1
@@ -195,16 +205,21 @@ def _package_unchanged(adoption: Adoption) -> List[str]:
     if len(model.roles) > 1:
         raise PackageError(f"the source has the inputs {', '.join(sorted(model.roles.values()))}; adopt it without "
                            "--as_it_is, with --vocabulary FILE and --tokenizer wordpiece")
-    items: List[Item] = model.probe_ids() if model.takes_ids else [
-        text.encode("utf-8", "replace") for text in golden.TEXTS]
-    answers = [dict({"text": item.decode("utf-8")} if isinstance(item, bytes) else {"input_x": item[IDS]},
-                    label=model.labels[int(row.argmax())], probabilities=[float(p) for p in row])
-               for item, row in zip(items, model.probabilities(items)) if np.isfinite(row).all()]
-    card = _card(adoption, model.labels, answers)
+    texts = golden.TEXTS + known_texts(model.meta, model.folder)
+    sent: List[Dict[str, Any]] = [{"text": text} for text in texts]
+    items: List[Item] = [text.encode("utf-8", "replace") for text in texts]
+    if model.takes_ids:
+        items = model.probe_ids()
+        sent = [{"input_x": item[IDS]} for item in items if isinstance(item, dict)]
+    answers = []
+    for request, row in zip(sent, model.rows(items)):
+        if not isinstance(row, service.RequestError):
+            answers.append(dict(request, label=service.answer(row)["predicted_label"],
+                                **({} if row.scores is None else {"probabilities": [float(p) for p in row.scores]})))
+    card = _card(adoption, model.names, answers)
     plan = model.plan
-    service_options = {
-        "tags": list(plan.tags), "signature": plan.signature, "input": plan.input, "output": plan.label or plan.scores,
-        "scores": plan.rule, "feeds": {alias: value.tolist() for alias, value in plan.feeds.items()}}
+    service_options = dict(adoption.source.options, tags=list(plan.tags), signature=plan.signature, input=plan.input,
+                           feeds={alias: value.tolist() for alias, value in plan.feeds.items()})
     copied = adoption.scratch / "unchanged"
     copied.mkdir()
     for name in (package.MODEL, "variables", "assets"):
@@ -214,5 +229,5 @@ def _package_unchanged(adoption: Adoption) -> List[str]:
             shutil.copyfile(str(model.folder / name), str(copied / name))
     package.write(adoption.target, copied, card, config_json.config(card, options.runtime, model.takes_ids), [
         ("service.json", json.dumps(service_options, ensure_ascii=False, indent=1) + "\n"),
-        ("labels.txt", "".join(label + "\n" for label in model.labels))])
+        *([("labels.txt", "".join(label + "\n" for label in model.listed))] if model.listed else [])])
     return [f"the SavedModel is unchanged; service.json holds its signature and tensors; {len(answers)} golden answers"]

@@ -5,7 +5,7 @@ Constants of floats then become variables of the new graph.
 """
 import os
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Set, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,8 @@ import customize_service as service
 from textjob.adopt.graph_files import TABLE_INITIALIZERS
 from textjob.adopt.preprocessing import Preprocessing
 from textjob.adopt.roles import IDS
-from textjob.adopt.source_model import SourceModel
+from textjob.adopt.source_model import Feature, SourceModel
+from textjob.adopt.words import Splitting
 from textjob.engines.saved_graph import Message, ancestors, assets, node_of, reachable
 from textjob.errors import PackageError
 from textjob.packaging import export, signatures
@@ -38,8 +39,8 @@ class Frozen(NamedTuple):
     files: List[str]         # constants that hold the paths of assets
 
 
-def write(directory: Path, model: SourceModel, preprocessing: Optional[Preprocessing], labels: List[str],
-          vocabulary_file: Path, labels_file: Path) -> None:
+def write(directory: Path, model: SourceModel, preprocessing: Union[Preprocessing, Splitting, None],
+          labels: List[str], vocabulary_file: Path, labels_file: Path) -> None:
     """Write the adopted SavedModel into ``directory``, which must not exist; ``labels`` are sorted."""
     frozen = _freeze(model)
     graph_def, weights = _without_weights(frozen.graph_def)
@@ -50,7 +51,9 @@ def write(directory: Path, model: SourceModel, preprocessing: Optional[Preproces
         replaced: Dict[str, Any] = {name + ":0": variable for name, variable in variables.items()}
         for alias, value in model.plan.feeds.items():
             replaced[frozen.inputs[alias]] = _feed(alias, value, inputs.keep_prob)
-        if preprocessing:
+        if model.feature and isinstance(preprocessing, Splitting):
+            replaced.update(zip(_parsed(model.feature), preprocessing.sparse(inputs.texts)))
+        elif isinstance(preprocessing, Preprocessing):
             replaced.update(_ids(model, frozen, preprocessing.inputs(inputs.texts, vocabulary_file),
                                  preprocessing.vocabulary.padding_id))
         else:
@@ -195,10 +198,12 @@ def _texts(model: SourceModel, frozen: Frozen, texts: Any) -> Dict[str, Any]:
     """Tensor name → value for a source of texts: its input, or the parsed feature of ``tf.Example``."""
     if model.feature is None:
         return {frozen.inputs[model.plan.input]: texts[:, None] if model.shape else texts}
-    names = [f"{model.feature.node}:{i}" for i in model.feature.outputs]
-    if len(names) == 1:
-        return {names[0]: tf.reshape(texts, [-1, *model.feature.shape])}
-    return _sparse(names, texts[:, None], tf.ones_like(texts[:, None], tf.bool))
+    return {_parsed(model.feature)[0]: tf.reshape(texts, [-1, *model.feature.shape])}
+
+
+def _parsed(feature: Feature) -> List[str]:
+    """The tensors of a parse node: the values of a dense feature; or the indices, values and shape of a sparse one."""
+    return [f"{feature.node}:{i}" for i in feature.outputs]
 
 
 def _ids(model: SourceModel, frozen: Frozen, values: Dict[str, Any], padding_id: int) -> Dict[str, Any]:
@@ -206,14 +211,11 @@ def _ids(model: SourceModel, frozen: Frozen, values: Dict[str, Any], padding_id:
     if model.feature is None:
         return {frozen.inputs[alias]: tf.cast(values[role], model.dtypes[role])[... if model.shape else (..., 0)]
                 for role, alias in model.roles.items()}
-    names, ids = [f"{model.feature.node}:{i}" for i in model.feature.outputs], tf.cast(values[IDS], model.feature.dtype)
-    return {names[0]: ids} if len(names) == 1 else _sparse(names, ids, tf.not_equal(ids, padding_id))
-
-
-def _sparse(names: List[str], values: Any, present: Any) -> Dict[str, Any]:
-    """The indices, values and shape of a sparse tensor, under the names of a parse node's outputs."""
-    indices = tf.where(present)
-    return dict(zip(names, (indices, tf.gather_nd(values, indices), tf.shape(values, tf.int64))))
+    names, ids = _parsed(model.feature), tf.cast(values[IDS], model.feature.dtype)
+    if len(names) == 1:
+        return {names[0]: ids}
+    indices = tf.where(tf.not_equal(ids, padding_id))
+    return dict(zip(names, (indices, tf.gather_nd(ids, indices), tf.shape(ids, tf.int64))))
 
 
 def _probabilities(scores: Any, model: SourceModel, labels: List[str]) -> Any:

@@ -9,11 +9,12 @@ import customize_service as service
 from textjob.adopt.options import AdoptOptions
 from textjob.adopt.roles import IDS, MASK, ROLES, Row, roles_of
 from textjob.adopt.sources import Source
+from textjob.adopt.words import known_texts
 from textjob.check.graph import choose_meta_graph
 from textjob.engines.saved_graph import Message, ancestors, node_of
 from textjob.errors import DataError, PackageError, UsageError
 
-Item = Union[bytes, Row]  # a text, or the values of each role
+Item = Union[bytes, Row, List[bytes]]  # a text, the values of each role, or words
 
 PROBE_LENGTH = 12  # ids per probe, where the source takes any number
 
@@ -37,38 +38,51 @@ class SourceModel:
     def __init__(self, source: Source, options: AdoptOptions) -> None:
         self.folder = source.folder
         tags, self.meta = choose_meta_graph(source.folder, source.options)
-        plan = service.read_plan(tags, self.meta, source.options)
+        plan = service.read_plan(tags, _with_int_ids(self.meta) if options.vocabulary else self.meta, source.options)
         self.roles = roles_of(self.meta.signature_def[plan.signature].inputs, options) or (
             {IDS: plan.input} if plan.takes_ids and plan.input else {})
         if not plan.input and set(self.roles.values()) != set(plan.inputs):
             raise PackageError(f"the source has several inputs for each text ({', '.join(plan.inputs)}), but a package "
                                "has one; the service serves such a model as it is, so do not adopt it")
         plan = plan._replace(input=plan.input or self.roles[IDS])
-        self.dtypes = {role: tf.as_dtype(plan.inputs[alias].dtype) for role, alias in self.roles.items()}
+        infos = self.meta.signature_def[plan.signature].inputs
+        self.dtypes = {role: tf.as_dtype(infos[alias].dtype) for role, alias in self.roles.items()}
         self.feature = None if plan.takes_ids else _feature(self.meta, plan, options.feature)
+        self.takes_words = bool(self.feature and self.feature.dtype == tf.string and len(self.feature.outputs) > 1)
         self.takes_ids = bool(plan.takes_ids or (self.feature and self.feature.dtype.is_integer))
         self.shape = plan.inputs[plan.input].shape
         shape = self.feature.shape if self.feature else self.shape or (1,)
         self.length = max(int(shape[-1]), 0) if self.takes_ids and shape else 0  # 0: any number of ids
         self._run, outputs = self._load(plan)
-        listed = _labels(options.labels, outputs[0]) if options.labels else service.read_labels(str(self.folder))
-        self.plan, names = service.decide(plan, self.meta, source.options, str(self.folder), listed, outputs)
+        self.listed = _labels(options.labels, outputs[0]) if options.labels else service.read_labels(str(self.folder))
+        self.plan, self.names = service.decide(
+            plan, self.meta, source.options, str(self.folder), self.listed, outputs)
+        self.columns = int(outputs[0][self.plan.scores].shape[1]) if self.plan.scores else 0
+        self._classes = service.names_of(outputs[0][self.plan.classes], self.listed).tolist() if (
+            self.plan.classes) else []
+
+    @property
+    def labels(self) -> List[str]:
+        """The class names, in the order of the scores.
+
+        Raises:
+            PackageError: the source does not give a score for each of the same classes.
+        """
         if not self.plan.scores or self.plan.rule == "confidence":
-            raise PackageError("the source gives labels without a score for each class, but a package needs them; name "
-                               "the tensor of the scores with --output_tensor, or give --as_it_is")
-        if self.plan.classes:
-            rows = service.names_of(outputs[0][self.plan.classes], [])
-            if any(list(row) != list(rows[0]) for row in rows):
-                raise PackageError(f"the order of the classes in {self.plan.classes!r} differs between texts; name the "
-                                   "tensor of the scores before they are sorted with --output_tensor, or give "
-                                   "--as_it_is")
-            names = list(rows[0])
-        self.labels = names or [str(i) for i in range(self.plan.columns)]
-        self.columns = outputs[0][self.plan.scores].shape[1]  # of the output; the graph may not have it
+            raise PackageError("the source gives labels without a score for each class, but a package of texts and "
+                               "probabilities needs the scores: name their tensor with --output_tensor if the source "
+                               "has one, or give --as_it_is, which packages the source unchanged; its service answers "
+                               "labels")
+        if any(row != self._classes[0] for row in self._classes):
+            raise PackageError(f"the order of the classes in {self.plan.classes!r} differs between texts: name the "
+                               "tensor of the scores before they are sorted with --output_tensor, or give --as_it_is, "
+                               "which packages the source unchanged")
+        return list(self._classes[0]) if self._classes else self.names or [str(i) for i in range(self.plan.columns)]
 
     def _load(self, plan: Any) -> Any:
         """(function from feeds and aliases to outputs, the outputs for the probes)"""
-        probes = self._inputs(self.probe_ids() if self.takes_ids else list(service.PROBES), plan)
+        texts = [*service.PROBES, *(text.encode("utf-8") for text in known_texts(self.meta, self.folder))]
+        probes = self._inputs(self.probe_ids() if self.takes_ids else texts, plan)
         failures = []
         for load in (service.open_session, service.open_function):
             try:
@@ -88,24 +102,42 @@ class SourceModel:
     def _inputs(self, items: Sequence[Item], plan: Any) -> List[Dict[str, Any]]:
         """The items as the service passes them to a model."""
         if self.feature:
-            return [{plan.input: self._example(item if isinstance(item, bytes) else item[IDS])} for item in items]
-        return [{plan.input: item} if isinstance(item, bytes) else {
-            alias: np.array(item[role], plan.inputs[alias].dtype).reshape(plan.inputs[alias].shape or ())
-            for role, alias in self.roles.items()} for item in items]
+            return [{plan.input: self._example(item)} for item in items]
+        return [{alias: np.array(item[role], plan.inputs[alias].dtype).reshape(plan.inputs[alias].shape or ())
+                 for role, alias in self.roles.items()} if isinstance(item, dict) else {plan.input: item}
+                for item in items]
 
-    def _example(self, item: Union[bytes, List[int]]) -> bytes:
+    def _example(self, item: Item) -> bytes:
         """A serialised ``tf.Example`` with the item as its only feature."""
         assert self.feature is not None
-        feature = (tf.train.Feature(bytes_list=tf.train.BytesList(value=[item])) if isinstance(item, bytes) else
-                   tf.train.Feature(int64_list=tf.train.Int64List(value=item)))
+        if isinstance(item, dict):
+            feature = tf.train.Feature(int64_list=tf.train.Int64List(value=item[IDS]))
+        else:
+            values = item if isinstance(item, list) else item.split() if self.takes_words else [item]
+            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
         example = tf.train.Example(features=tf.train.Features(feature={self.feature.name: feature}))
         return bytes(example.SerializeToString())
 
+    def rows(self, items: Sequence[Item]) -> List[Any]:
+        """The rows of the service for these items: the source's own predictions, or errors."""
+        rows: List[Any] = service.classify(
+            service.Model(self.plan, self.names, self._run), self._inputs(items, self.plan))
+        return rows
+
     def probabilities(self, items: Sequence[Item]) -> np.ndarray:
         """The source's own predictions, float64 ``[items, classes]``; NaN where it fails on an item."""
-        rows = service.classify(service.Model(self.plan, self.labels, self._run), self._inputs(items, self.plan))
         missing = np.full(len(self.labels), np.nan)
-        return np.array([missing if isinstance(row, service.RequestError) else row.scores for row in rows])
+        return np.array([missing if isinstance(row, service.RequestError) else row.scores for row in self.rows(items)])
+
+
+def _with_int_ids(meta: Message) -> Message:
+    """The MetaGraph with int inputs where a signature has only floats ``[batch, n]``: some Keras models take ids so."""
+    changed = type(meta).FromString(meta.SerializeToString())
+    for signature in changed.signature_def.values():
+        if not service.matching(signature.inputs, service.INPUTS):
+            for alias in service.matching(signature.inputs, r"float\[-?\d+, -?\d+\]"):
+                signature.inputs[alias].dtype = tf.int32.as_datatype_enum
+    return changed
 
 
 def _labels(file: str, outputs: Dict[str, Any]) -> List[str]:
@@ -144,6 +176,10 @@ def _feature(meta: Message, plan: Any, name: str) -> Optional[Feature]:
         raise PackageError(f"the source reads {len(features)} features of tf.Example "
                            f"({', '.join(feature.name for feature in features)}), but a text classifier has one input; "
                            "export it again with one feature")
+    if features[0].dtype == tf.string and len(features[0].outputs) == 1 and any(n != 1 for n in features[0].shape):
+        raise PackageError(f"the feature {features[0].name!r} of the source holds strings of the shape "
+                           f"{features[0].shape}, but a text classifier reads one text, or a list of words "
+                           "(VarLenFeature); export it again with one of them")
     if name and features[0].name != name:
         raise UsageError(f"--feature {name}: the source reads another feature, {features[0].name!r}; correct the name "
                          "or leave the flag out")

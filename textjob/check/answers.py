@@ -40,7 +40,7 @@ def findings(folder: Path, plan: Any) -> List[Finding]:
     promises = requests(plan)
     try:
         (start, *responses), log = send(folder, [request.body for request in promises])
-    except _StartError as error:
+    except StartError as error:
         return [Finding(FAULT, "answers", str(error))]
     results = [Finding(OK, "answers", f"the service starts in {start.seconds:.1f} s: {_loading(log)}"), _golden(folder)]
     for request, response in zip(promises, responses):
@@ -70,8 +70,8 @@ def kept(request: Request, body: Any) -> bool:
         return False
 
 
-class _StartError(Exception):
-    pass
+class StartError(Exception):
+    """The service does not start; the message is the reason."""
 
 
 def send(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
@@ -81,11 +81,11 @@ def send(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
     try:
         done = subprocess.run(command, input=lines, capture_output=True, cwd=os.path.sep, timeout=START_SECONDS)
     except subprocess.TimeoutExpired:
-        raise _StartError(f"the service did not start and respond within {START_SECONDS} s")
+        raise StartError(f"the service did not start and respond within {START_SECONDS} s")
     log = done.stderr.decode("utf-8", "replace")
     responses = [Response(*json.loads(line)) for line in done.stdout.decode("utf-8").splitlines()]
     if not responses:
-        raise _StartError(log.strip().splitlines()[-1] if log.strip() else
+        raise StartError(log.strip().splitlines()[-1] if log.strip() else
                           f"the service's process ended during its start without a message; see {package.SERVICE}")
     return responses, log
 
