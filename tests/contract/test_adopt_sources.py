@@ -204,6 +204,27 @@ def test_a_source_of_labels_alone_is_refused_and_its_service_answers_labels_with
     assert answers == [{"predicted_label": label} for label in described["answers"]]
 
 
+def test_labels_that_are_no_names_of_columns_are_refused_and_named_by_the_flag(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The labels are ratings from 1; the columns are not named."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.string, [None])
+        scores = tf.nn.softmax(tf.one_hot(tf.strings.length(x) % 3, 3) * 2.0)
+        info = v1.saved_model.build_tensor_info
+        signature = v1.saved_model.build_signature_def(
+            {"x": info(x)}, {"probabilities": info(scores), "rating": info(tf.argmax(scores, 1) + 1)}, "any")
+        builder = v1.saved_model.Builder(str(tmp_path / "s"))
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
+        builder.save()
+    assert adopt("--source", tmp_path / "s", "--output", tmp_path / "out") == 5
+    assert "give it as --labels" in capsys.readouterr().err
+    (tmp_path / "names.txt").write_text("1\n2\n3\n", encoding="utf-8")
+    assert adopt("--source", tmp_path / "s", "--output", tmp_path / "out", "--labels", tmp_path / "names.txt") == 0
+    package = tmp_path / "out" / "model"
+    answers = ask(load(package / SERVICE, package), {"req_data": ["abc", "a", "ab"]})["resp_data"]
+    assert [answer["predicted_label"] for answer in answers] == ["1", "2", "3"]
+
+
 def test_ids_as_floats_are_adopted_with_a_vocabulary(tmp_path: Path) -> None:
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [None, 4])

@@ -77,6 +77,10 @@ class SourceModel:
             raise PackageError(f"the order of the classes in {self.plan.classes!r} differs between texts: name the "
                                "tensor of the scores before they are sorted with --output_tensor, or give --as_it_is, "
                                "which packages the source unchanged")
+        if self.plan.label and not self.names and not self._classes:
+            raise PackageError(f"the source does not give the columns of {self.plan.scores!r} the names in "
+                               f"{self.plan.label!r}: write the names in the order of the columns into a file and give "
+                               "it as --labels, or give --as_it_is, which packages the source unchanged")
         return list(self._classes[0]) if self._classes else self.names or [str(i) for i in range(self.plan.columns)]
 
     def _load(self, plan: Any) -> Any:
