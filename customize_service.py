@@ -15,10 +15,10 @@ model leaves a choice open, the load fails with an error that names the key of `
 ``service.json`` is an optional file beside the model.
 
 Needs numpy, TensorFlow (1.15 or later) and Python (3.6 or later) only. Other modules of the project use these names:
-    FEEDS, LoadError, Model, PROBES, RequestError, choose, classify, decide, describe, matching, names_of, observe,
-    open_function, open_session, parse_object, read_file, read_labels, read_plan; and textjob.check reads the log lines
-of a load. A server may answer several requests by one call of the model, because ``TextClassifierService.rows`` takes
-the items of any number of requests.
+    FEEDS, Graph, LoadError, Model, PROBES, RequestError, choose, classify, decide, describe, known_words, matching,
+    names_of, observe, open_function, open_session, parse_object, read_file, read_labels, read_plan; and textjob.check
+reads the log lines of a load. A server may answer several requests by one call of the model, because
+``TextClassifierService.rows`` takes the items of any number of requests.
 """
 import base64
 import collections
@@ -418,7 +418,7 @@ FEEDS = (  # the value of a further scalar input, first match wins: part of its 
 ITEM_FEEDS = {  # the values of a further input of an item, as a function of its ids
     "ones": lambda ids: 1, "zeros": lambda ids: 0, "length": np.size}  # type: Dict[str, Callable[[Any], int]]
 # op: see origin(); loss: "softmax" or "sigmoid" if such a loss in the graph reads the scores; named: whether the
-# columns have names; labelled: whether the model gives labels; sum_error: |row sum - 1|
+# columns are those of known names or numbers; labelled: whether the model gives labels; sum_error: |row sum - 1|
 Scores = collections.namedtuple("Scores", "alias op loss columns named labelled minimum maximum sum_error")
 RULES = (  # the meaning of the scores, first match wins; logits go through a softmax, one column through a sigmoid
     ("made by Softmax", lambda s: s.op in ("Softmax", "TopKV2 of Softmax") and s.columns > 1, "probabilities"),
@@ -472,7 +472,7 @@ def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
     for loader, open_model in (("a Session", open_session), ("tf.saved_model.load", open_function)):
         try:
             run = open_model(folder, plan, graphs[tags])
-            outputs = observe(plan, run, probes_of(plan, folder, probes))
+            outputs = observe(plan, run, probes_of(plan, known_words(Graph(graphs[tags]), folder), probes))
         except Exception as error:  # an engine may raise any error; the other loader may succeed
             failures.append(f"{loader}: {' '.join(str(error).split())[:300]}")
             continue
@@ -487,17 +487,21 @@ def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
                     f"{'; '.join(failures)}. {remedy}")
 
 
-def probes_of(plan: Plan, folder: str, golden: List[Any]) -> List[Any]:
+def probes_of(plan: Plan, words: List[bytes], golden: List[Any]) -> List[Any]:
     """Items for which the model runs while it is loaded: the golden texts, else built-in texts and known words."""
-    if len(golden) > 1:
-        return golden
-    texts, assets = list(PROBES), os.path.join(folder, "assets")
-    for name in sorted(os.listdir(assets)) if os.path.isdir(assets) else []:
-        lines = [line for line in read_file(assets, name, bytes.splitlines) if line.strip()]
-        texts += [line[:100] for line in lines[::len(lines) // 8 + 1]]
-    count = len(texts) if any(each.dtype == object for each in plan.inputs.values()) else 2  # 0 and 1 are always ids
-    return golden + [{alias: texts[i] if each.dtype == object else np.full(np.maximum(each.shape, 1), i % 2, each.dtype)
-                      for alias, each in plan.inputs.items()} for i in range(count)]
+    texts = PROBES + words if any(each.dtype == object for each in plan.inputs.values()) else PROBES[:2]
+    return golden if len(golden) > 1 else golden + [  # every model of ids has the ids 0 and 1
+        {alias: text if each.dtype == object else np.full(np.maximum(each.shape, 1), i % 2, each.dtype)
+         for alias, each in plan.inputs.items()} for i, text in enumerate(texts)]
+
+
+def known_words(graph: "Graph", folder: str) -> List[bytes]:
+    """Some lines of each asset and some strings of each constant list; many of them are words that the model knows."""
+    assets = os.path.join(folder, "assets")
+    lists = [read_file(assets, name, bytes.splitlines) for name in sorted(os.listdir(assets))
+             ] if os.path.isdir(assets) else []  # type: List[Any]
+    lists += [each.tolist() for each in graph.constants()]
+    return [word[:100] for words in lists for word in words[::len(words) // 8 + 1] if word.strip()]
 
 
 def observe(plan: Plan, run: Any, probes: List[Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
@@ -554,8 +558,9 @@ def decide(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, li
         same = {each: names_of(rows[each], listed).tolist() for each in lists if rows[each].shape == rows[alias].shape}
         same = {each: value for each, value in same.items() if all(len(set(row)) == len(row) for row in value)}
         try:
-            named_columns = any(len(each) == rows[alias].shape[1] for each in static)
-            rule = rule_of(alias, options, graph, infos[alias].name, rows[alias], named_columns, bool(labels))
+            known = any(len(each) == rows[alias].shape[1] for each in static) or any(
+                text == rows[alias].argmax(axis=1).astype(str).tolist() for text in texts.values())
+            rule = rule_of(alias, options, graph, infos[alias].name, rows[alias], known, bool(labels))
         except LoadError as error:
             problems.append(str(error))
             continue

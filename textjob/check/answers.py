@@ -4,18 +4,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from textjob import manifest
 from textjob.check.finding import FAULT, NOTE, OK, Finding, has_fault
+from textjob.engines.saved_graph import meta_graphs
 from textjob.packaging import golden, package
 from textjob.paths import SHIMS
 from textjob.serving import host
 
 MAX_BODY = 12 * 2 ** 20   # bytes: the platform's limit for a request
 MAX_SECONDS = 40.0        # the platform's time limit for a response
+LENGTHS = (3, 4, 1, 100)  # ids per item, where a model takes any number
 START_SECONDS = 600       # the platform gives a deployment 20 minutes, which include the download of its image
 
 
@@ -37,7 +39,7 @@ class Response(NamedTuple):
 
 def findings(folder: Path, plan: Any) -> List[Finding]:
     """Start the service and send requests; ``plan`` is that of :func:`textjob.check.graph.signature`."""
-    promises = requests(plan)
+    promises = requests(plan, _known_words(folder, plan))
     try:
         (start, *responses), log = send(folder, [request.body for request in promises])
     except StartError as error:
@@ -90,9 +92,19 @@ def send(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
     return responses, log
 
 
-def requests(plan: Any) -> List[Request]:
-    """The requests that every service must answer as promised."""
-    items = [_item(plan, text, 3 + i) for i, text in enumerate(golden.TEXTS)][:2 if plan.takes_ids else None]
+def _known_words(folder: Path, plan: Any) -> List[str]:
+    """Some words that the model knows, alone and as one text."""
+    import customize_service as service
+    meta, = (meta for meta in meta_graphs(str(folder)) if tuple(sorted(meta.meta_info_def.tags)) == plan.tags)
+    words = [word.decode("utf-8", "replace") for word in service.known_words(service.Graph(meta), str(folder))]
+    return [*words, " ".join(words)] if words else []
+
+
+def requests(plan: Any, known: Sequence[str] = ()) -> List[Request]:
+    """The requests that every service must answer as promised; ``known``: texts of words that the model knows."""
+    items = [_item(plan, text, LENGTHS[0]) for text in [*golden.TEXTS, *known]]
+    if plan.takes_ids:
+        items = [_item(plan, "", length) for length in LENGTHS]
     item = items[2 % len(items)]
     forms: List[Tuple[Any, Callable[[Any], Any]]] = [
         ({"data": {"req_data": items}}, lambda body: body["data"]["resp_data"]),
@@ -119,7 +131,7 @@ def requests(plan: Any) -> List[Request]:
 
 
 def _item(plan: Any, text: str, ids: int) -> Dict[str, Any]:
-    """An item with this text and this number of ids in each input; the ids are not 0, which may be the padding."""
+    """An item with this text and this number of ids in each input; the ids are 1, because 0 may be the padding."""
     if plan.input and not plan.takes_ids:
         return {"text": text}
     return {"input_x" if alias == plan.input else alias: text if each.dtype == object else np.full(

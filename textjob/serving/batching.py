@@ -10,7 +10,6 @@ batches. The rows of a request keep the order of its items.
 import asyncio
 import threading
 from collections import deque
-from functools import partial
 from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
 ITEMS = 128  # per batch
@@ -161,15 +160,7 @@ def _deliver(results: List[Result]) -> None:
 
 
 def rows_method(service: Any) -> Optional[Callable[[List[Any]], List[Any]]]:
-    """The method ``rows`` of a service that can be batched: defined together with ``_inference``, which it replaces.
-
-    The project's own service without this method has the function ``classify``, which does the same.
-    """
-    owners = [next((each for each in type(service).__mro__ if name in vars(each)), None)
-              for name in ("rows", "_inference")]
-    if owners[0] is not None:
-        return service.rows if owners[0] is owners[1] else None
-    classify = getattr(type(service)._inference, "__globals__", {}).get("classify")
-    if type(service).__name__ == "TextClassifierService" and classify is not None:
-        return partial(classify, service.model)
-    return None
+    """The method ``rows`` of a service that can be batched: defined together with ``_inference``, which it replaces."""
+    rows, inference = (next((each for each in type(service).__mro__ if name in vars(each)), None)
+                       for name in ("rows", "_inference"))
+    return service.rows if rows is not None and rows is inference else None
