@@ -10,17 +10,12 @@ RIGHT, REFUSED = "right", "refused"
 
 
 class Way(NamedTuple):
-    """A service.json and the outcome.
-
-    ``without`` are the aliases that the items leave out, because service.json has their values. With ``labels_alone``
-    the answers are right without scores, because the meaning of the model's scores is not known.
-    """
+    """A service.json, the outcome, and the aliases that the items leave out because service.json has their values."""
 
     options: Dict[str, Any]
     outcome: str
     says: str = ""
     without: Sequence[str] = ()
-    labels_alone: bool = False
 
 
 class Form(NamedTuple):
@@ -44,7 +39,6 @@ def given(*aliases: str, **options: Any) -> Way:
     return Way(options, RIGHT, without=aliases)
 
 
-LABELS_ALONE = Way({}, RIGHT, labels_alone=True)
 NOT_A_CLASSIFIER = refused("not a classifier")
 IDS = {"vocabulary": "{kind}.vocabulary.txt", "tokenizer": "whitespace"}
 FORMS: Dict[str, Form] = {
@@ -62,7 +56,7 @@ FORMS: Dict[str, Form] = {
     "attention_beside_label": Form("tensorflow/tensor2tensor/issues/878", [
         right(), refused("topic", output="attention"), refused("topic", scores="attention")]),
     "ids_logits": Form("gaussic/text-classification-cnn-rnn/issues/115", [
-        LABELS_ALONE, right(scores="softmax")], dict(IDS, output_tensor="output_score", scores="softmax")),
+        right(), right(scores="softmax")], dict(IDS, output_tensor="output_score", scores="softmax")),
     "class_ids_only": Form("dennybritz/cnn-text-classification-tf/issues/33", [right()]),
     "estimator_binary": Form("GoogleCloudPlatform/cloudml-samples/pull/139", [
         right(), right(output="logistic"), right(output="logits"), right(output="probabilities"),

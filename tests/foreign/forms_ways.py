@@ -53,7 +53,7 @@ def laid_out(folder: Path, target: Path) -> List[Case]:
                 (copy / "service.json").write_text(json.dumps(way.options), encoding="utf-8")
             items = [{alias: value for alias, value in item.items() if alias not in way.without}
                      if isinstance(item, dict) else item for item in model["items"]]
-            answers = [dict(each, scores=None) for each in model["answers"]] if way.labels_alone else model["answers"]
+            answers = model["answers"]
             cases.append(Case(kind, way, str(copy), items, answers))
     return cases
 
