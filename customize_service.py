@@ -15,16 +15,15 @@ model leaves a choice open, the load fails with an error that names the key of `
 ``service.json`` is an optional file beside the model.
 
 Needs numpy, TensorFlow (1.15 or later) and Python (3.6 or later) only. Other modules of the project use these names:
-    FEEDS, Graph, LoadError, Model, PROBES, RequestError, choose, classify, decide, describe, known_words, matching,
-    names_of, observe, open_function, open_session, parse_object, read_file, read_labels, read_plan; and textjob.check
-reads the log lines of a load. A server may answer several requests by one call of the model, because
-``TextClassifierService.rows`` takes the items of any number of requests.
+    FEEDS, Graph, INPUTS, LoadError, Model, PROBES, RequestError, answer, choose, classify, decide, describe,
+    known_words, matching, names_of, observe, open_function, open_session, parse_object, read_file, read_labels,
+    read_plan; and textjob.check reads the log lines of a load. A server may answer several requests by one call of the
+model, because ``TextClassifierService.rows`` takes the items of any number of requests.
 """
 import base64
 import collections
 import csv
 import hashlib
-import io
 import itertools
 import json
 import logging
@@ -174,15 +173,17 @@ def read_upload(name: str, content: bytes, plan: "Plan") -> List[Any]:
     if not lines:
         return []
     separator = "\t" if "\t" in lines[0] else ","
-    header = set(lines[0].split(separator))
+    header = lines[0].split(separator)
     try:
         if suffix in (".json", ".jsonl") or lines[0].startswith('{"'):
-            if lines[0].startswith("["):
-                return list(json.loads("\n".join(lines)))
-            return [json.loads(line) for line in lines if line.strip()]
-        if suffix not in (".csv", ".tsv") and (len(header) == 1 or not columns & header):
+            whole = suffix == ".json" and not lines[0].endswith("}")  # one value; else one value per line
+            items = json.loads("\n".join(lines)) if whole else [json.loads(line) for line in lines if line.strip()]
+            return items if isinstance(items, list) else [items]
+        if suffix not in (".csv", ".tsv") and (len(header) == 1 or not columns & set(header)):
             return lines
-        head, *table = csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=separator)
+        table = (line + "\n" for line in lines)  # of tab-separated values, which know no quotes, or RFC 4180
+        head, *rows = csv.reader(table, delimiter=separator,
+                                 quoting=csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL)
     except (ValueError, RecursionError, csv.Error) as error:
         raise RequestError("bad_request", f"{name} cannot be read as JSON objects or as a table: {error}")
     if not columns & set(head):
@@ -190,7 +191,7 @@ def read_upload(name: str, content: bytes, plan: "Plan") -> List[Any]:
                            "or upload a .txt file with one text per line")
     return [{column: cell for column, cell in zip(head, row) if column in columns} if len(row) == len(head) else
             RequestError("bad_request", f"the row has {len(row)} cells, expected {len(head)} as in the header")
-            for row in table if row]
+            for row in rows if row]
 
 
 def read_lines(name: str, content: bytes) -> List[str]:
@@ -539,11 +540,12 @@ def decide(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, li
     floats = [alias for alias in kinds if kinds[alias] == "float"]
     lists = [alias for alias in kinds if kinds[alias] != "float" and rows[alias].shape[1] > 1]
     labels = [alias for alias in kinds if alias not in floats + lists]
-    named = ({options.get("output")} | ({options.get("scores")} - set(MEANINGS))) - {None}
+    named = {str(options[key]) for key in ("output", "scores")
+             if key in options and not (key == "scores" and options[key] in MEANINGS)}
     if not named <= set(kinds) or not floats + labels:
-        raise LoadError(f"the outputs with one row per item are {', '.join(kinds) or 'missing'}. Name labels (string "
-                        "or int [batch]) or scores (float [batch] or [batch, classes]) under 'output' in service.json, "
-                        "or export the model with such an output")
+        raise LoadError(f"expected {', '.join(sorted(named)) or 'an output'} with one row per item; such outputs are "
+                        f"{', '.join(kinds) or 'missing'}. Name labels (string or int [batch]) or scores (float "
+                        "[batch, classes]) under 'output' in service.json, or export the model with them")
     floats, labels = preferred(floats, named, "output"), preferred(labels, named, "label")
     labels = [alias for alias in labels if kinds[alias] == "string" or alias in named] or labels  # names, not numbers
     texts = {label: names_of(rows[label], listed)[:, 0].tolist() for label in labels}
@@ -828,6 +830,9 @@ def read_plan(tags: Tuple[str, ...], meta_graph: Any, options: Dict[str, Any]) -
     graph = Graph(meta_graph)
     candidates = [alias for alias in matching(outputs, OUTPUTS)
                   if not graph.origin(outputs[alias].name)[0].startswith("Placeholder")]
+    if not candidates:
+        choose("output", "an output of labels (string or int [batch]) or scores (float [batch] or [batch, classes])",
+               options, "output", [], outputs)
     if not matching(infos, INPUTS):  # before any advice about further inputs
         choose("input", "an input of texts (string [batch] or [batch, 1]) or ids (int [batch] or [batch, n])",
                options, "input_x", [], infos)

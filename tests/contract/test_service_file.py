@@ -42,7 +42,7 @@ def test_the_file_imports_only_numpy_tensorflow_the_platform_and_the_standard_li
     tree = ast.parse(SERVICE.read_text(encoding="utf-8"))
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names} | {
         str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"base64", "collections", "csv", "hashlib", "io", "itertools", "json", "logging", "os", "re",
+    assert imported == {"base64", "collections", "csv", "hashlib", "itertools", "json", "logging", "os", "re",
                         "typing", "numpy", "tensorflow", "tensorflow.core.protobuf",
                         "model_service.tfserving_model_service"}
 
