@@ -150,7 +150,8 @@ def ragged() -> Any:
 
 def ragged_beside() -> Any:
     inputs, outputs = plain()
-    return dict(inputs, words=v1.ragged.placeholder(tf.string, 1, [])), outputs
+    words = v1.ragged.placeholder(tf.string, 1, [], name="words")
+    return dict(inputs, words=words), {"output": outputs["output"] + 0 * tf.cast(words.nrows(), tf.float32)}
 
 
 NO_CHANGE = lambda meta: None  # noqa: E731
@@ -160,7 +161,7 @@ WRONG: Dict[str, Tuple[Any, Callable[[Any], Any], Dict[str, Any], Sequence[str]]
     "another signature": (plain, NO_CHANGE, {"signature": "predict"}, [
         "expected a signature, 'predict'", "has serving_default", "'signature'"]),
     "another input": (plain, NO_CHANGE, {"input": "text"}, ["'text'", "has input_x string[-1]", "'input'"]),
-    "another output": (plain, NO_CHANGE, {"output": "y"}, ["'y'", "has output float[-1, 2]", "'output'"]),
+    "another output": (plain, NO_CHANGE, {"output": "y"}, ["one row per item are output", "'output' in service.json"]),
     "no signature": (plain, lambda meta: meta.signature_def.clear(), {}, [
         "expected a signature", "has none", "infer.py adopt"]),
     "no input": (plain, the_signature(lambda s: s.inputs.clear()), {}, [
@@ -172,13 +173,15 @@ WRONG: Dict[str, Tuple[Any, Callable[[Any], Any], Dict[str, Any], Sequence[str]]
     "an input of no dtype": (plain, of("inputs", "input_x", dtype=0), {}, ["expected an input", "input_x"]),
     "an output of an unknown dtype": (plain, of("outputs", "output", dtype=99), {}, ["expected an output", "output"]),
     "a ragged input": (ragged, NO_CHANGE, {}, ["expected an input", "words"]),
-    "a further ragged input": (ragged_beside, NO_CHANGE, {}, ["words", "service.json"]),
-    "ids instead of texts": (plain, of("inputs", "input_x", dtype=3), {}, ["cannot load"]),
-    "an input that is not in the graph": (plain, of("inputs", "input_x", name="gone:0"), {}, ["'gone:0'"]),
-    "an output that is not in the graph": (plain, of("outputs", "output", name="gone:0"), {}, ["'gone:0'"]),
-    "strings instead of scores": (plain, of("outputs", "output", name="x:0"), {}, ["cannot load", "to float"]),
-    "one row for many texts": (plain, of("outputs", "output", name="Shape:0"), {}, ["1 rows for 5 texts"]),
-    "no columns": (of_texts(lambda x: tf.zeros([tf.shape(x)[0], 0])), NO_CHANGE, {}, ["'output' (0 columns"]),
+    "a further ragged input": (ragged_beside, NO_CHANGE, {}, ["cannot run", "words"]),
+    "ids instead of texts": (plain, of("inputs", "input_x", dtype=3), {}, ["cannot run", "input_x", "string"]),
+    "an input that is not in the graph": (plain, of("inputs", "input_x", name="gone:0"), {}, ["expected an input", "input_x"]),
+    "an output that is not in the graph": (plain, of("outputs", "output", name="gone:0"), {}, [
+        "expected an output", "output"]),
+    "strings instead of scores": (plain, of("outputs", "output", name="x:0"), {}, ["expected an output"]),
+    "one row for many texts": (plain, of("outputs", "output", name="Shape:0"), {}, [
+        "one row per item are missing", "'output' in service.json"]),
+    "no columns": (of_texts(lambda x: tf.zeros([tf.shape(x)[0], 0])), NO_CHANGE, {}, ["'output' (Fill, width 0)"]),
     "a default of an unknown dtype": (plain, default_of_dtype(99), {}, ["temperature"]),
     "a feed that is not a number": (plain, default_of_dtype(1), {"feeds": {"temperature": "hot"}}, ["temperature"]),
     "a ragged feed": (plain, default_of_dtype(1), {"feeds": {"temperature": [[1], [1, 2]]}}, ["temperature"]),
