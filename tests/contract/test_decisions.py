@@ -75,6 +75,7 @@ def test_an_ambiguous_tag_set_is_a_load_error_that_names_the_tag_sets_and_the_ke
     (["serving_default"], {}, "serving_default"),
     (["other", "serving_default"], {}, "serving_default"),
     (["test_signature"], {}, "test_signature"),
+    (["__internal", "mine"], {}, "mine"),
     (["a", "b"], {"signature": "b"}, "b"),
     (["a", "serving_default"], {"signature": "a"}, "a"),
 ], ids=str)
@@ -241,6 +242,48 @@ def test_the_rule_length_is_the_number_of_ids(tmp_path: Path) -> None:
     made = served(write(tmp_path / "n", build))
     given = ask(made, {"req_data": [{"ids": [5], "sequence_length": 4}, {"ids": [5]}]})["resp_data"]
     assert round(dict(given[0]["scores"])["1"], 6) == 0.4 and "no sequence_length" in given[1]["error"]["message"]
+
+
+def with_features(dtype: Any, shape: Any) -> Build:
+    """Ids, and further numbers of each item; the score of class 1 is the first of these numbers."""
+    def build() -> Any:
+        ids, features = v1.placeholder(tf.int32, [None, None]), v1.placeholder(dtype, shape)
+        share = tf.cast(tf.reshape(features, [tf.shape(ids)[0], -1])[:, 0], tf.float32)
+        return {"ids": ids, "features": features}, {"output": tf.stack([1 - share, share], 1)}
+    return build
+
+
+@pytest.mark.parametrize("dtype, shape, value, expected", [
+    (tf.float32, (None, 2), [0.25, 7], 0.25), (tf.float32, (None, 2), [1, -1e30], 1.0),
+    (tf.float64, (None, None), [0.5], 0.5), (tf.float16, (None,), 0.5, 0.5), (tf.float32, (None,), [0.75], 0.75),
+    (tf.bool, (None, 2), [True, False], 1.0), (tf.int64, (None, 1), [1], 1.0)], ids=str)
+def test_a_further_input_of_each_item_receives_numbers_of_its_dtype_and_shape(
+        tmp_path: Path, dtype: Any, shape: Any, value: Any, expected: float) -> None:
+    made = served(write(tmp_path / "m", with_features(dtype, shape)))
+    answers = ask(made, {"req_data": [{"ids": [3], "features": value}] * 2})["resp_data"]
+    assert [round(dict(each["scores"])["1"], 6) for each in answers] == [expected] * 2
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+@pytest.mark.parametrize("dtype, value", [
+    (tf.float32, [True, 0.5]), (tf.float32, ["0.5", 1]), (tf.float32, [float("nan"), 0]), (tf.float32, [1e39, 0]),
+    (tf.float32, [-1e39, 0]), (tf.float32, [10 ** 400, 0]), (tf.float32, [float("inf"), 0]), (tf.float32, [0.5, None]),
+    (tf.float32, 0.5), (tf.float32, [0.5]), (tf.float32, [[0.5, 0.5]]), (tf.bool, [1, 0]), (tf.bool, [0.0, True]),
+    (tf.int32, [1.0, 2])], ids=lambda value: str(value)[:20])
+def test_numbers_of_another_dtype_or_shape_are_a_wrong_type_that_names_the_input(
+        tmp_path: Path, dtype: Any, value: Any) -> None:
+    made = served(write(tmp_path / "m", with_features(dtype, (None, 2))))
+    good = [True, False] if dtype == tf.bool else [1, 0]
+    answers = ask(made, {"req_data": [{"ids": [3], "features": each} for each in (value, good)]})["resp_data"]
+    assert code(answers[0]) == "wrong_type" and answers[0]["error"]["message"].startswith("features ")
+    assert answers[1]["predicted_label"] == "1"
+
+
+def test_an_input_of_one_number_per_item_receives_a_number_or_a_list_of_one(tmp_path: Path) -> None:
+    made = served(write(tmp_path / "m", with_features(tf.float32, (None,))))
+    answers = ask(made, {"req_data": [{"ids": [3], "features": value} for value in (0.75, [0.75], [1, 0], [])]})
+    assert [round(each["score"], 6) for each in answers["resp_data"][:2]] == [0.75, 0.75]
+    assert [code(each) for each in answers["resp_data"][2:]] == ["wrong_type", "wrong_type"]
 
 
 def test_an_input_that_no_output_depends_on_is_not_needed(tmp_path: Path) -> None:

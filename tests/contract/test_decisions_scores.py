@@ -132,6 +132,14 @@ def test_another_number_of_columns_than_at_load_is_a_model_error(tmp_path: Path)
     assert answers[0]["score"] == 0.75 and code(answers[1]) == "model_error"
 
 
+def test_another_number_of_rows_than_items_is_a_model_error(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = texts()
+        return {"input_x": x}, {"any": tf.boolean_mask(scores_of(x), tf.not_equal(x, "gone"))}
+    answers = ask(served(write(tmp_path / "m", build)), {"req_data": ["one", "gone", "two"]})["resp_data"]
+    assert [answers[i]["score"] for i in (0, 2)] == [0.75, 0.75] and code(answers[1]) == "model_error"
+
+
 def test_the_log_names_the_rule_of_the_scores_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     made = served(write(tmp_path / "m", giving("logits", LOGITS)))
@@ -226,6 +234,16 @@ def test_of_sorted_lists_whose_scores_have_no_meaning_the_first_class_is_the_lab
     assert given == truth["resp_data"]
 
 
+@pytest.mark.parametrize("outputs", [
+    lambda p, x: {"values": p * 3 - 1, "names": tf.tile(tf.constant([NAMES]), [tf.shape(p)[0], 1])},
+    lambda p, x: {"values": p * 3 - 1, "length": tf.strings.length(x)},
+    lambda p, x: {"values": p * 3 - 1, "ranks": tf.argsort(p, 1)}],
+    ids=["an unsorted list of names", "a number that is not called a label", "a list of numbers"])
+def test_what_is_no_label_beside_floats_without_a_meaning_is_a_load_error(tmp_path: Path, outputs: Any) -> None:
+    message = load_error(write(tmp_path / "m", classified(outputs)))
+    assert "'values'" in message and "has no known meaning" in message
+
+
 def test_scores_that_service_json_names_are_used_or_refused(tmp_path: Path) -> None:
     def outputs(p: Any, x: Any) -> Any:
         return {"topic": named(p), "attention": tf.roll(p, 1, 1)}
@@ -253,6 +271,17 @@ def test_numbers_of_classes_are_lines_of_labels_txt(tmp_path: Path, labels: Any)
         (labels or ["0", "1", "2"])[NAMES.index(each["predicted_label"])] for each in ask(served(write(
             tmp_path / "n", classified(lambda p, x: {"label": named(p)}))), {"req_data": ITEMS})["resp_data"]]
     assert all(len(each["scores"]) == 3 for each in given)
+
+
+def test_the_confidence_of_a_number_is_the_score_of_its_line_of_labels_txt(tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", classified(lambda p, x: {"class_id": tf.argmax(p, 1), "confidence": picked(p)}))
+    (folder / "labels.txt").write_text("\n".join(NAMES), encoding="utf-8")
+    given = ask(served(folder), {"req_data": ITEMS})["resp_data"]
+    named_rows = write(tmp_path / "n", classified(lambda p, x: {"label": named(p), "all": p}))
+    truth = ask(served(named_rows), {"req_data": ITEMS})
+    for ours, theirs in zip(given, truth["resp_data"]):
+        assert ours["scores"] == [[theirs["predicted_label"], ours["score"]]]
+        assert abs(ours["score"] - theirs["score"]) < 1e-6
 
 
 def test_a_label_that_disagrees_with_its_scores_later_is_the_answer_alone(tmp_path: Path) -> None:

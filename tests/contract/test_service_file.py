@@ -2,11 +2,14 @@
 import ast
 import logging
 import re
+import sys
 from pathlib import Path
-from typing import Iterator, Set
+from types import ModuleType
+from typing import Any, Dict, Iterator, Set
 
 import pytest
-from asking import PROJECT, module_of
+from asking import PROJECT, ask, code, module_of
+from made_models import giving, plain, write
 
 import customize_service as service
 
@@ -56,3 +59,52 @@ def test_logging_is_configured_by_the_service_and_not_by_the_import(
     with pytest.raises(module.LoadError):
         module.TextClassifierService("m", str(tmp_path))
     assert len(logging.root.handlers) == 1 and logging.root.level == logging.INFO
+
+
+@pytest.fixture
+def behind_tf_serving(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The service file on a platform whose TensorFlow Serving answers by the length of each text."""
+    class Platform:
+        def __init__(self, model_name: str, model_path: str) -> None:
+            self.connected = (model_name, model_path)
+
+        def inference(self: Any, data: Any) -> Any:
+            return self._postprocess(self._inference(self._preprocess(data)))
+
+        def _inference(self, data: Dict[str, Any]) -> Dict[str, Any]:
+            return {"output": [[1 / (1 + len(text)), len(text) / (1 + len(text))] for text in data["input_x"]]}
+
+    platform = ModuleType("model_service.tfserving_model_service")
+    vars(platform)["TfServingBaseService"] = Platform
+    monkeypatch.setitem(sys.modules, "model_service", ModuleType("model_service"))
+    monkeypatch.setitem(sys.modules, platform.__name__, platform)
+    return module_of(SERVICE)
+
+
+def test_the_backend_tfserving_answers_with_the_scores_of_tensorflow_serving(
+        behind_tf_serving: Any, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", plain, options={"backend": "tfserving", "scores": "probabilities"})
+    (folder / "labels.txt").write_text("short\nlong\n", encoding="utf-8")
+    made = behind_tf_serving.TextClassifierService("text", str(folder))
+    assert made.connected == ("text", str(folder))
+    answers = ask(made, {"req_data": ["abc", "", 5]})["resp_data"]
+    assert [(each["predicted_label"], each["score"]) for each in answers[:2]] == [("long", 0.75), ("short", 1.0)]
+    assert code(answers[2]) == "wrong_type"
+
+
+def test_the_backend_tfserving_needs_a_meaning_of_the_scores_without_probes(
+        behind_tf_serving: Any, tmp_path: Path) -> None:
+    with pytest.raises(behind_tf_serving.LoadError, match="has no known meaning"):  # its rows are not known to sum to 1
+        behind_tf_serving.TextClassifierService("m", str(write(tmp_path / "a", plain, options={
+            "backend": "tfserving"})))
+    folder = write(tmp_path / "b", giving("output", [0.5, 2.0]), options={"backend": "tfserving", "scores": "softmax"})
+    (folder / "labels.txt").write_text("a\nb\nc\n", encoding="utf-8")
+    with pytest.raises(behind_tf_serving.LoadError, match="3 labels, the model 2 classes"):
+        behind_tf_serving.TextClassifierService("m", str(folder))
+
+
+def test_without_the_backend_tfserving_the_constructor_of_the_platform_is_not_called(
+        behind_tf_serving: Any, tmp_path: Path) -> None:
+    made = behind_tf_serving.TextClassifierService("m", str(write(tmp_path / "m", plain)))
+    assert not hasattr(made, "connected")
+    assert ask(made, {"text": "a text"})["score"] == 0.75

@@ -88,8 +88,8 @@ def test_the_objects_of_a_json_file_are_items(sizes: Any, name: str, content: by
 
 
 @pytest.mark.parametrize("name, content, expected", [
-    ("a.txt", b"text\ngood\n", [4, 4]), ("a.txt", b"texts, labels\ngood, x\n", [13, 7]), ("a.log", b"[1]\n{}\n", [3, 2]),
-    ("a.txt", b"the text\tis long\n", [16])], ids=str)
+    ("a.txt", b"text\ngood\n", [4, 4]), ("a.txt", b"texts, labels\ngood, x\n", [13, 7]),
+    ("a.log", b"[1]\n{}\n", [3, 2]), ("a.txt", b"the text\tis long\n", [16])], ids=str)
 def test_the_lines_of_any_other_file_are_texts(sizes: Any, name: str, content: bytes, expected: List[int]) -> None:
     assert lengths(sizes, name, content) == expected
 

@@ -175,7 +175,8 @@ WRONG: Dict[str, Tuple[Any, Callable[[Any], Any], Dict[str, Any], Sequence[str]]
     "a ragged input": (ragged, NO_CHANGE, {}, ["expected an input", "words"]),
     "a further ragged input": (ragged_beside, NO_CHANGE, {}, ["cannot run", "words"]),
     "ids instead of texts": (plain, of("inputs", "input_x", dtype=3), {}, ["cannot run", "input_x", "string"]),
-    "an input that is not in the graph": (plain, of("inputs", "input_x", name="gone:0"), {}, ["expected an input", "input_x"]),
+    "an input that is not in the graph": (plain, of("inputs", "input_x", name="gone:0"), {}, [
+        "expected an input", "input_x"]),
     "an output that is not in the graph": (plain, of("outputs", "output", name="gone:0"), {}, [
         "expected an output", "output"]),
     "strings instead of scores": (plain, of("outputs", "output", name="x:0"), {}, ["expected an output"]),
