@@ -273,17 +273,6 @@ def test_numbers_of_classes_are_lines_of_labels_txt(tmp_path: Path, labels: Any)
     assert all(len(each["scores"]) == 3 for each in given)
 
 
-def test_the_confidence_of_a_number_is_the_score_of_its_line_of_labels_txt(tmp_path: Path) -> None:
-    folder = write(tmp_path / "m", classified(lambda p, x: {"class_id": tf.argmax(p, 1), "confidence": picked(p)}))
-    (folder / "labels.txt").write_text("\n".join(NAMES), encoding="utf-8")
-    given = ask(served(folder), {"req_data": ITEMS})["resp_data"]
-    named_rows = write(tmp_path / "n", classified(lambda p, x: {"label": named(p), "all": p}))
-    truth = ask(served(named_rows), {"req_data": ITEMS})
-    for ours, theirs in zip(given, truth["resp_data"]):
-        assert ours["scores"] == [[theirs["predicted_label"], ours["score"]]]
-        assert abs(ours["score"] - theirs["score"]) < 1e-6
-
-
 def test_a_label_that_disagrees_with_its_scores_later_is_the_answer_alone(tmp_path: Path) -> None:
     def outputs(p: Any, x: Any) -> Any:
         return {"label": tf.where(tf.equal(x, "odd"), tf.fill(tf.shape(x), "other"), named(p)), "output": p}

@@ -61,6 +61,8 @@ def refusal(service: Any, name: str, content: bytes) -> str:
     pytest.param("a.csv", b"label,text\n\nx,good\n\n", [4], id="empty lines between the rows"),
     pytest.param("a.csv", b"label,text\nx,\n", [0], id="empty text"),
     pytest.param("a.tsv", b"label\ttext\nx\tgood, is it\n", [11], id="TSV with commas"),
+    pytest.param("a.tsv", b'label\ttext\nx\t"Good\ny\tbad" he said\nz\tfine\n', [5, 12, 4],
+                 id="quotes in a TSV are text"),
     pytest.param("a.csv", b"label\ttext\nx\tgood\n", [4], id="tabs in a file called CSV"),
     pytest.param("a.txt", b"label,text\nx,good\n", [4], id="a header in a file called TXT"),
     pytest.param("upload", b"text\tlabel\ngood\tx\n", [4], id="a header in a file without a suffix"),
@@ -77,7 +79,10 @@ def test_the_rows_of_a_table_are_items_and_its_header_is_not(
     pytest.param("A.JSONL", b'"good"\n\n"a"', [4, 1], id="strings and an empty line"),
     pytest.param("a.json", b'[{"text": "good"}, "a"]', [4, 1], id="JSON list"),
     pytest.param("a.json", b'[\n  {"text": "good"},\n  {"text": "a"}\n]\n', [4, 1], id="JSON list on several lines"),
+    pytest.param("a.json", b'\n [{"text": "good"}]', [4], id="blanks before a JSON list"),
     pytest.param("a.json", b'{"text": "good"}\n', [4], id="JSON object"),
+    pytest.param("a.json", b'{\n  "text": "good"\n}\n', [4], id="JSON object on several lines"),
+    pytest.param("a.json", b'{"text": "good"}\n{"text": "a"}\n', [4, 1], id="an object per line in a file called JSON"),
     pytest.param("a.txt", b'{"text": "good"}\n{"text": "a"}', [4, 1], id="objects in a file called TXT"),
     pytest.param("a.jsonl", b'{"text": "good"}\n{"txt": "a"}\n{"text": 5}\nnull\n',
                  [4, "missing_text", "wrong_type", "missing_text"], id="items with errors"),
@@ -121,6 +126,7 @@ def test_a_table_without_a_column_of_texts_is_refused_with_the_names_that_it_may
     pytest.param("a.json", b"[" * 100000, id="a deep list"),
     pytest.param("a.jsonl", b"good\n", id="a line that is not JSON"),
     pytest.param("a.txt", b'{"text": "good"}\nplain\n', id="objects, then a text"),
+    pytest.param("a.csv", b"label,text\nx,go\rod\n", id="a CR inside an unquoted row"),
 ])
 def test_a_file_that_cannot_be_read_in_its_form_is_refused_by_its_name(sizes: Any, name: str, content: bytes) -> None:
     assert refusal(sizes, name, content).startswith(f"{name} cannot be read as JSON objects or as a table: ")
@@ -158,6 +164,8 @@ def test_the_objects_of_an_uploaded_file_may_contain_lists_of_ids_and_base64(tmp
     made = served(write(tmp_path / "m", build))
     given = answers(made, "a.jsonl", b'{"ids": [4]}\n{"input_x": [7, 1]}\n')
     assert [round(dict(each["scores"])["1"], 4) for each in given] == [0.4, 0.7]
+    rows = answers(made, "a.jsonl", b"[4]\n[7, 1]\n")
+    assert [round(dict(each["scores"])["1"], 4) for each in rows] == [0.4, 0.7]
     assert [code(each) for each in answers(made, "a.csv", b"ids,label\n4,x\n")] == ["wrong_type"]
     item = {"title": {"b64": base64.b64encode(b"abc").decode()}, "body": "x"}
     assert round(answers(pairs, "a.jsonl", json.dumps(item).encode())[0]["score"], 4) == 0.75

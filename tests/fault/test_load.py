@@ -161,7 +161,8 @@ WRONG: Dict[str, Tuple[Any, Callable[[Any], Any], Dict[str, Any], Sequence[str]]
     "another signature": (plain, NO_CHANGE, {"signature": "predict"}, [
         "expected a signature, 'predict'", "has serving_default", "'signature'"]),
     "another input": (plain, NO_CHANGE, {"input": "text"}, ["'text'", "has input_x string[-1]", "'input'"]),
-    "another output": (plain, NO_CHANGE, {"output": "y"}, ["one row per item are output", "'output' in service.json"]),
+    "another output": (plain, NO_CHANGE, {"output": "y"}, [
+        "expected y with one row per item", "outputs are output", "'output' in service.json"]),
     "no signature": (plain, lambda meta: meta.signature_def.clear(), {}, [
         "expected a signature", "has none", "infer.py adopt"]),
     "no input": (plain, the_signature(lambda s: s.inputs.clear()), {}, [
@@ -178,10 +179,10 @@ WRONG: Dict[str, Tuple[Any, Callable[[Any], Any], Dict[str, Any], Sequence[str]]
     "an input that is not in the graph": (plain, of("inputs", "input_x", name="gone:0"), {}, [
         "expected an input", "input_x"]),
     "an output that is not in the graph": (plain, of("outputs", "output", name="gone:0"), {}, [
-        "expected an output", "output"]),
+        "expected an input", "infer.py adopt"]),  # no input of the graph leads to this output
     "strings instead of scores": (plain, of("outputs", "output", name="x:0"), {}, ["expected an output"]),
     "one row for many texts": (plain, of("outputs", "output", name="Shape:0"), {}, [
-        "one row per item are missing", "'output' in service.json"]),
+        "expected an output with one row per item", "outputs are missing", "'output' in service.json"]),
     "no columns": (of_texts(lambda x: tf.zeros([tf.shape(x)[0], 0])), NO_CHANGE, {}, ["'output' (Fill, width 0)"]),
     "a default of an unknown dtype": (plain, default_of_dtype(99), {}, ["temperature"]),
     "a feed that is not a number": (plain, default_of_dtype(1), {"feeds": {"temperature": "hot"}}, ["temperature"]),
