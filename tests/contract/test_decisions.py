@@ -279,6 +279,14 @@ def test_numbers_of_another_dtype_or_shape_are_a_wrong_type_that_names_the_input
     assert answers[1]["predicted_label"] == "1"
 
 
+def test_a_further_input_of_several_texts_per_item_is_a_load_error_that_names_it(tmp_path: Path) -> None:
+    def build() -> Any:
+        x, more = texts(), texts((None, 3))
+        return {"text": x, "tags": more}, {"output": scores_of(x) + 0 * tf.cast(tf.size(more), tf.float32)}
+    message = load_error(write(tmp_path / "m", build))
+    assert "'tags', string[-1, 3], must come from each item" in message
+
+
 def test_an_input_of_one_number_per_item_receives_a_number_or_a_list_of_one(tmp_path: Path) -> None:
     made = served(write(tmp_path / "m", with_features(tf.float32, (None,))))
     answers = ask(made, {"req_data": [{"ids": [3], "features": value} for value in (0.75, [0.75], [1, 0], [])]})

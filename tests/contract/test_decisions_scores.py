@@ -96,9 +96,21 @@ def test_an_output_without_a_known_meaning_is_a_load_error_whose_advice_leads_to
     assert "score" in answer(write(tmp_path / "n", OPEN[case], options={"scores": "sigmoid"}))
 
 
-def test_declared_probabilities_outside_0_to_1_are_a_load_error_with_their_values(tmp_path: Path) -> None:
-    message = load_error(write(tmp_path / "m", giving("any", LOGITS), options={"scores": "probabilities"}))
-    assert "values from -1 to 2" in message and "'softmax' or 'sigmoid'" in message
+@pytest.mark.parametrize("columns, values", [(LOGITS, "from -1 to 2"), ([-0.5, 0.75], "from -0.5 to 0.75")], ids=str)
+def test_declared_probabilities_outside_0_to_1_are_a_load_error_with_their_values(
+        tmp_path: Path, columns: Any, values: str) -> None:
+    message = load_error(write(tmp_path / "m", giving("any", columns), options={"scores": "probabilities"}))
+    assert f"values {values}" in message and "'softmax' or 'sigmoid'" in message
+
+
+def test_the_op_that_makes_the_scores_is_known_inside_of_a_function(tmp_path: Path) -> None:
+    class Served(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]
+        def serve(self, words: Any) -> Any:
+            return {"any": tf.sigmoid(scores_of(words, [0.5]))}
+    made = Served()
+    tf.saved_model.save(made, str(tmp_path / "m"), signatures={"serving_default": made.serve})
+    assert abs(dict(answer(tmp_path / "m")["scores"])["1"] - SIGMOID) < 1e-6
 
 
 # Requests that refute the rule
@@ -232,6 +244,29 @@ def test_of_sorted_lists_whose_scores_have_no_meaning_the_first_class_is_the_lab
     given = ask(served(write(tmp_path / "m", classified(outputs))), {"req_data": ITEMS})["resp_data"]
     truth = ask(served(write(tmp_path / "n", classified(lambda p, x: {"label": named(p)}))), {"req_data": ITEMS})
     assert given == truth["resp_data"]
+
+
+def test_a_golden_text_with_probabilities_is_refused_by_a_model_of_labels_alone(tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", classified(lambda p, x: {"label": named(p)}))
+    golden = [{"text": "a", "label": "one", "probabilities": [1.0, 0.0, 0.0]}]
+    (folder / "model_card.json").write_text(json.dumps({"golden": golden}), encoding="utf-8")
+    assert "golden text 'a'" in load_error(folder)
+
+
+@pytest.mark.parametrize("more", [lambda p: {}, lambda p: {"scores": p}, lambda p: {"confidence": picked(p)}],
+                         ids=["alone", "scores", "confidence"])
+def test_names_are_answered_rather_than_the_numbers_beside_them(tmp_path: Path, more: Any) -> None:
+    folder = write(tmp_path / "m", classified(lambda p, x: dict(more(p), class_id=tf.argmax(p, 1), name=named(p))))
+    truth = write(tmp_path / "n", classified(lambda p, x: {"label": named(p)}))
+    given, expected = (ask(served(each), {"req_data": ITEMS})["resp_data"] for each in (folder, truth))
+    assert [each["predicted_label"] for each in given] == [each["predicted_label"] for each in expected]
+
+
+def test_a_list_of_names_of_another_width_does_not_name_the_columns_of_the_scores(tmp_path: Path) -> None:
+    def outputs(p: Any, x: Any) -> Any:
+        return {"scores": p, "best": sorted_lists(p, 2)["classes"]}
+    given = ask(served(write(tmp_path / "m", classified(outputs))), {"req_data": ITEMS})["resp_data"]
+    assert all(sorted(name for name, _ in each["scores"]) == ["0", "1", "2"] for each in given)
 
 
 @pytest.mark.parametrize("outputs", [

@@ -263,7 +263,8 @@ def test_threshold_filters_only_the_scores(seven: Any, threshold: Any, given: st
     -0.1, 1.0001, 2, "-1", "2", "x", "", True, None, [], [0.5], {}, NAN, "nan", INFINITY, 10 ** 400, -10 ** 400],
     ids=short)
 def test_a_bad_threshold_is_a_bad_request(service: Any, threshold: Any) -> None:
-    assert code(ask(service, {"text": GOAL, "threshold": threshold})) == "bad_request"
+    reply = ask(service, {"text": GOAL, "threshold": threshold})
+    assert code(reply) == "bad_request" and reply["error"]["message"].startswith("threshold must be a number from 0 to")
     assert code(ask(service, {"data": {"req_data": [GOAL], "threshold": threshold}})) == "bad_request"
 
 

@@ -300,7 +300,8 @@ def test_invalid_golden_answers_are_a_load_error_that_names_the_model_card(tmp_p
     ({"label": "1"}, True), ({"label": "0"}, False), ({"label": "1", "probabilities": [0.25005, 0.74995]}, True),
     ({"label": "1", "probabilities": [0.25, 0.75]}, True),
     ({"label": "1", "probabilities": [0.75, 0.25]}, False), ({"label": "1", "probabilities": [0.25, 0.25, 0.5]}, False),
-    ({"label": "1", "probabilities": [0.2503, 0.7497]}, False)], ids=str)
+    ({"label": "1", "probabilities": [0.2503, 0.7497]}, False), ({"label": "1", "probabilities": [0.25, 0.7]}, False)],
+    ids=str)
 def test_a_golden_answer_is_compared_by_its_probabilities_or_by_its_label_if_it_has_none(
         tmp_path: Path, item: Any, right: bool) -> None:
     folder = export(tmp_path / "m")
