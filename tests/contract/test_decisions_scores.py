@@ -96,6 +96,16 @@ def test_an_output_without_a_known_meaning_is_a_load_error_whose_advice_leads_to
     assert "score" in answer(write(tmp_path / "n", OPEN[case], options={"scores": "sigmoid"}))
 
 
+@pytest.mark.parametrize("loss, columns", [(softmax_loss, [0.5, 0.25, 0.125]), (sigmoid_loss, [0.75])],
+                         ids=["softmax", "sigmoid"])
+def test_a_loss_that_reads_another_tensor_says_nothing_about_the_scores(
+        tmp_path: Path, loss: Any, columns: Sequence[float]) -> None:
+    def build() -> Any:
+        inputs, _ = with_loss(columns, loss)()
+        return inputs, {"any": scores_of(inputs["input_x"], columns)}
+    assert "has no known meaning" in load_error(write(tmp_path / "m", build))
+
+
 @pytest.mark.parametrize("columns, values", [(LOGITS, "from -1 to 2"), ([-0.5, 0.75], "from -0.5 to 0.75")], ids=str)
 def test_declared_probabilities_outside_0_to_1_are_a_load_error_with_their_values(
         tmp_path: Path, columns: Any, values: str) -> None:
