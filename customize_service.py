@@ -277,7 +277,8 @@ def read_array(alias: str, value: Any, expected: "Input") -> Any:
     array, kind = np.array(value, object), expected.dtype.kind
     types = {"f": (int, float), "b": (bool,)}.get(kind, (int,))
     limits = np.iinfo(expected.dtype) if kind in "iu" else np.finfo(np.float32 if kind == "f" else np.float16)
-    if not all(type(each) in types and limits.min <= each <= limits.max for each in array.ravel()):
+    least, greatest = np.array([limits.min, limits.max]).tolist()  # Python's numbers compare with any other
+    if not all(type(each) in types and least <= each <= greatest for each in array.ravel()):
         raise RequestError("wrong_type", f"{alias} must be a list of {expected.dtype.name} numbers")
     array = array.reshape(()) if expected.shape == () and array.shape == (1,) else array
     if array.ndim != len(expected.shape) or any(size not in (-1, n) for n, size in zip(array.shape, expected.shape)):
@@ -363,14 +364,15 @@ def rows_of(model: "Model", outputs: Dict[str, Any], count: int) -> List[Any]:
     for i, (label, row_names, row) in enumerate(zip(labels, names, np.clip(scores, 0.0, 1.0))):
         fault = next((fault for fault, holds in faults.items() if holds[i]), None)
         rows.append(RequestError("model_error", f"the model's scores for this item {fault}") if fault else
-                    Row(label, row_names, row) if len(row_names) else Row(label, [label], row.max(keepdims=True)))
+                    Row(label, row_names, row) if len(row_names) == len(row) else
+                    Row(label, [label], row.max(keepdims=True)))
     return rows
 
 
 def probabilities(rule: str, scores: Any) -> Any:
     """float64 ``[batch, classes]`` by the rule that was decided while the model was loaded."""
     x = np.asarray(scores, np.float64)
-    x = x.reshape(len(x), -1)
+    x = x.reshape(len(x), int(np.prod(x.shape[1:])))  # also of no rows
     if rule == "softmax":
         x = np.exp(x - x.max(axis=1, keepdims=True))
         x = x / x.sum(axis=1, keepdims=True)
@@ -613,7 +615,7 @@ def explanations(plan: Plan, values: Any, lists: Dict[str, Any], listed: List[st
     choices = []
     for label, text in texts.items():
         chosen, text = plan._replace(label=label), [text[i] for i in finite]
-        own = Choice(1, chosen, [], certainty)
+        own = Choice(1, chosen, listed, certainty)  # listed: the names of labels that are numbers
         match = next((each for each in names if [each[1][i][k] for i, k in zip(finite, best)] == names_of(
             text, each[2])[:, 0].tolist()), None)
         if plan.rule == "confidence":

@@ -412,3 +412,14 @@ def test_an_asset_of_labels_with_a_line_per_class_names_the_classes(tmp_path: Pa
     (folder / "assets" / "vocabulary.txt").write_text("a\nb\n", encoding="utf-8")
     assert answer(folder)["predicted_label"] == "yes"
     assert json.loads(json.dumps(answer(folder)["scores"])) == [["yes", 0.75], ["no", 0.25]]
+
+
+def test_the_confidence_of_a_number_is_the_score_of_its_line_of_labels_txt(tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", classified(lambda p, x: {"class_id": tf.argmax(p, 1), "confidence": picked(p)}))
+    (folder / "labels.txt").write_text("\n".join(NAMES), encoding="utf-8")
+    given = ask(served(folder), {"req_data": ITEMS})["resp_data"]
+    named_rows = write(tmp_path / "n", classified(lambda p, x: {"label": named(p), "all": p}))
+    truth = ask(served(named_rows), {"req_data": ITEMS})
+    for ours, theirs in zip(given, truth["resp_data"]):
+        assert ours["scores"] == [[theirs["predicted_label"], ours["score"]]]
+        assert abs(ours["score"] - theirs["score"]) < 1e-6

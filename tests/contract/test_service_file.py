@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any, Dict, Iterator, Set
 
 import pytest
-from asking import PROJECT, ask, module_of
-from made_models import plain, write
+from asking import PROJECT, ask, code, module_of
+from made_models import giving, plain, write
 
 import customize_service as service
 
@@ -79,6 +79,28 @@ def behind_tf_serving(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, "model_service", ModuleType("model_service"))
     monkeypatch.setitem(sys.modules, platform.__name__, platform)
     return module_of(SERVICE)
+
+
+def test_the_backend_tfserving_answers_with_the_scores_of_tensorflow_serving(
+        behind_tf_serving: Any, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", plain, options={"backend": "tfserving", "scores": "probabilities"})
+    (folder / "labels.txt").write_text("short\nlong\n", encoding="utf-8")
+    made = behind_tf_serving.TextClassifierService("text", str(folder))
+    assert made.connected == ("text", str(folder))
+    answers = ask(made, {"req_data": ["abc", "", 5]})["resp_data"]
+    assert [(each["predicted_label"], each["score"]) for each in answers[:2]] == [("long", 0.75), ("short", 1.0)]
+    assert code(answers[2]) == "wrong_type"
+
+
+def test_the_backend_tfserving_needs_a_meaning_of_the_scores_without_probes(
+        behind_tf_serving: Any, tmp_path: Path) -> None:
+    with pytest.raises(behind_tf_serving.LoadError, match="has no known meaning"):  # its rows are not known to sum to 1
+        behind_tf_serving.TextClassifierService("m", str(write(tmp_path / "a", plain, options={
+            "backend": "tfserving"})))
+    folder = write(tmp_path / "b", giving("output", [0.5, 2.0]), options={"backend": "tfserving", "scores": "softmax"})
+    (folder / "labels.txt").write_text("a\nb\nc\n", encoding="utf-8")
+    with pytest.raises(behind_tf_serving.LoadError, match="3 labels, the model 2 classes"):
+        behind_tf_serving.TextClassifierService("m", str(folder))
 
 
 def test_without_the_backend_tfserving_the_constructor_of_the_platform_is_not_called(

@@ -14,7 +14,7 @@ from textjob.errors import PackageError, UsageError
 K = tf.keras.layers
 IDS = np.random.RandomState(0).randint(0, 20, (3, 6))
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Keras 3 warns about HDF5
+pytestmark = [pytest.mark.trains, pytest.mark.filterwarnings("ignore::UserWarning")]  # Keras 3 warns about HDF5
 
 
 def of_ids(*layers: Any) -> Any:
@@ -106,7 +106,7 @@ BINARY, SPARSE = tf.keras.losses.BinaryCrossentropy, tf.keras.losses.SparseCateg
     ([K.Dense(1), K.Activation("sigmoid")], "mse", "probabilities"),
     ([K.Dense(1)], BINARY(from_logits=True), "sigmoid"),
     ([K.Dense(3)], SPARSE(from_logits=True), "softmax"),
-], ids=str)
+])
 def test_the_activation_and_the_loss_decide_the_meaning_of_the_scores(
         last: Any, loss: Any, expected: str, suffix: str, tmp_path: Path) -> None:
     model = of_ids(K.Flatten(), *[type(layer).from_config(layer.get_config()) for layer in last])
@@ -119,7 +119,7 @@ def test_the_activation_and_the_loss_decide_the_meaning_of_the_scores(
 
 @pytest.mark.parametrize("units, loss, reason", [
     (1, None, "not in the file"), (1, "binary_crossentropy", "takes probabilities"), (1, "mse", "regression"),
-    (3, "mae", "regression"), (3, BINARY(), "takes probabilities")], ids=str)
+    (3, "mae", "regression"), (3, BINARY(), "takes probabilities")])
 def test_linear_scores_that_the_loss_does_not_explain_are_refused_and_the_flag_decides(
         units: int, loss: Any, reason: str, tmp_path: Path) -> None:
     model = of_ids(K.Flatten(), K.Dense(units))
