@@ -839,8 +839,10 @@ def read_plan(tags: Tuple[str, ...], meta_graph: Any, options: Dict[str, Any]) -
         choose("input", "an input of texts (string [batch] or [batch, 1]) or ids (int [batch] or [batch, n])",
                options, "input_x", [], infos)
     used = graph.ancestors([outputs[alias].name for alias in candidates])
-    values = {alias: feed(alias, infos[alias], options, signatures[key]) for alias in sorted(infos)
-              if meta_graph.HasField("object_graph_def") or infos[alias].name.split(":")[0] in used}
+    read = [alias for alias in sorted(infos) if infos[alias].name.split(":")[0] in used]
+    if meta_graph.HasField("object_graph_def") or not read:  # a function takes all inputs
+        read = sorted(infos)
+    values = {alias: feed(alias, infos[alias], options, signatures[key]) for alias in read}
     inputs = {alias: input_of(infos[alias], value) for alias, value in values.items() if isinstance(value, str)}
     needed = [alias for alias, each in inputs.items() if not each.rule]
     main = [alias for alias in needed if alias in matching(infos, INPUTS)]
