@@ -43,7 +43,7 @@ def module_of(service_file: Path) -> Any:
 
 
 def made_service(folder: Path, scores: Callable[[Any], Any], labels: Sequence[str]) -> Any:
-    """The repository's service with a model of this output; ``scores`` maps a tensor of texts to it."""
+    """The repository's service with a model of these probabilities; ``scores`` maps a tensor of texts to them."""
     v1 = tf.compat.v1
     info, method = v1.saved_model.build_tensor_info, v1.saved_model.signature_constants.PREDICT_METHOD_NAME
     with tf.Graph().as_default(), v1.Session() as session:
@@ -54,6 +54,7 @@ def made_service(folder: Path, scores: Callable[[Any], Any], labels: Sequence[st
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
         builder.save()
     (folder / "labels.txt").write_text("".join(label + "\n" for label in labels), encoding="utf-8")
+    (folder / "service.json").write_text(json.dumps({"scores": "probabilities"}), encoding="utf-8")
     return load(PROJECT / "customize_service.py", folder)
 
 

@@ -62,7 +62,7 @@ def test_keep_prob_is_optional_and_has_an_effect(model: str, packages: Dict[str,
         return by_serving(packages[model], "serving_default", {"input_x": as_texts(TEXTS), **more}, ["output"])[0]
 
     assert np.array_equal(output(), output(keep_prob=np.float32(1.0)))
-    assert np.abs(output() - output(keep_prob=np.float32(0.1))).max() > 1e-3  # the input has an effect
+    assert max(np.abs(output() - output(keep_prob=np.float32(0.1))).max() for _ in range(10)) > 1e-3  # it has an effect
 
 
 @pytest.mark.parametrize("key", SIGNATURES)
