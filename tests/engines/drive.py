@@ -87,7 +87,7 @@ def one_served(module, folder, items):
     rows = service.inference({"req_data": items, "top_k": 1000})["resp_data"]
     return {"labels": [answer.get("predicted_label", str(answer)) for answer in rows],
             "probabilities": [[dict(answer.get("scores", [])).get(label, np.nan) for label in service.model.labels]
-                              for answer in rows if service.model.plan.rule != "labels"]}
+                              for answer in rows if service.model.plan.scores]}
 
 
 def forms(request, service_file):

@@ -18,7 +18,7 @@ LEFT_OUT = {"today": set(), "tf1.15.5": TOO_NEW | {"keras_text"}, "tf2.1.0": TOO
             "tf2.6.2": TOO_NEW}
 NO_SAVED_MODEL = {"h5_file", "keras_file", "meta", "meta_ids", "variables_only"}
 NOT_USABLE = {  # these must be adopted; part of the service's error
-    "example": "cannot load", "example_sparse": "cannot load", "example_text": "cannot load",
+    "example": "tf.Example", "example_sparse": "tf.Example", "example_text": "tf.Example",
     "no_signature": "expected a signature"}
 USABLE = (set(adoption.ARGUMENTS) | set(adoption.REFUSED)) - NO_SAVED_MODEL - set(NOT_USABLE)
 OPTIONS = {"outside": {"scores": "softmax"}, "sigmoid_many": {"scores": "probabilities"}}  # kind → its service.json

@@ -10,7 +10,7 @@ from textjob.adopt.keras_content import Content
 from textjob.errors import PackageError
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-TENSORFLOW_1_13_TO_2_1 = "2.2.4-tf"  # the version of Keras in all of them
+TENSORFLOW_1_13_TO_2_2 = ("2.2.4-tf", "2.3.0-tf")  # the versions of Keras that their files name
 
 
 def save_as_saved_model(path: Path, folder: Path, scratch: Path, scores: str) -> str:
@@ -75,7 +75,7 @@ def load(path: Path, content: Content, scratch: Path) -> Any:
     try:
         if not content.config or not _major(content.version) < 3 <= _major(installed):
             return tf.keras.models.load_model(str(path), compile=False)
-        if content.version == TENSORFLOW_1_13_TO_2_1:
+        if content.version in TENSORFLOW_1_13_TO_2_2:
             keras_config.check_masked_sequences(content.config)
         file = keras_content.with_config(path, keras_config.converted(content.config), scratch)
         model = tf.keras.models.load_model(str(file), keras_old_layers.custom_objects(), compile=False)
