@@ -276,7 +276,8 @@ def read_array(alias: str, value: Any, expected: "Input") -> Any:
     """Numbers of the type and the shape of an input; -1 in the shape is any size."""
     array, kind = np.array(value, object), expected.dtype.kind
     types = {"f": (int, float), "b": (bool,)}.get(kind, (int,))
-    limits = np.iinfo(expected.dtype) if kind in "iu" else np.finfo(np.float32 if kind == "f" else np.float16)
+    limits = np.iinfo(expected.dtype) if kind in "iu" else np.finfo(
+        np.float32 if expected.dtype.itemsize > 2 else np.float16)  # a larger number would become infinite
     least, greatest = np.array([limits.min, limits.max]).tolist()  # Python's numbers compare with any other
     if not all(type(each) in types and least <= each <= greatest for each in array.ravel()):
         raise RequestError("wrong_type", f"{alias} must be a list of {expected.dtype.name} numbers")
@@ -475,7 +476,8 @@ def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
     for loader, open_model in (("a Session", open_session), ("tf.saved_model.load", open_function)):
         try:
             run = open_model(folder, plan, graphs[tags])
-            outputs = observe(plan, run, probes_of(plan, known_words(Graph(graphs[tags]), folder), probes))
+            outputs = observe(plan, run, probes if len(probes) > 1 else probes + made_probes(
+                plan, known_words(Graph(graphs[tags]), folder)))
         except Exception as error:  # an engine may raise any error; the other loader may succeed
             failures.append(f"{loader}: {' '.join(str(error).split())[:300]}")
             continue
@@ -490,20 +492,16 @@ def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
                     f"{'; '.join(failures)}. {remedy}")
 
 
-def probes_of(plan: Plan, words: List[bytes], golden: List[Any]) -> List[Any]:
-    """Items for which the model runs while it is loaded: the golden texts, else built-in texts and known words."""
+def made_probes(plan: Plan, words: List[bytes]) -> List[Any]:
+    """Items for which a model without golden texts runs while it is loaded: built-in texts, known words, or ids."""
     texts = PROBES + words if any(each.dtype == object for each in plan.inputs.values()) else PROBES[:2]
-    return golden if len(golden) > 1 else golden + [  # every model of ids has the ids 0 and 1
-        {alias: text if each.dtype == object else np.full(np.maximum(each.shape, 1), i % 2, each.dtype)
-         for alias, each in plan.inputs.items()} for i, text in enumerate(texts)]
+    return [{alias: text if each.dtype == object else np.full(np.maximum(each.shape, 1), i % 2, each.dtype)
+             for alias, each in plan.inputs.items()} for i, text in enumerate(texts)]  # the ids 0 and 1 always exist
 
 
 def known_words(graph: "Graph", folder: str) -> List[bytes]:
     """Some lines of each asset and some strings of each constant list; many of them are words that the model knows."""
-    assets = os.path.join(folder, "assets")
-    lists = [read_file(assets, name, bytes.splitlines) for name in sorted(os.listdir(assets))
-             ] if os.path.isdir(assets) else []  # type: List[Any]
-    lists += [each.tolist() for each in graph.constants()]
+    lists = [lines for _, lines in asset_lines(folder)] + [each.tolist() for each in graph.constants()]
     return [word[:100] for words in lists for word in words[::len(words) // 8 + 1] if word.strip()]
 
 
@@ -583,7 +581,7 @@ def decide(plan: Plan, meta_graph: Any, options: Dict[str, Any], folder: str, li
 
 def label_alone(plan: Plan, rows: Dict[str, Any], kinds: Dict[str, str], floats: List[str], labels: List[str],
                 named: Any, problems: List[str], listed: List[str]) -> Choice:
-    """A label that no scores explain is the answer if it is named, or called so, or nothing contradicts it."""
+    """A label without scores, if service.json or its alias says that it is a label, or no scores contradict it."""
     without_meaning = len(problems) == len(floats)
     single = [label for label in labels if label in named or LABEL.search(label.lower()) or not floats
               or (kinds[label] == "string" and without_meaning)]
@@ -668,10 +666,8 @@ def names_in(graph: "Graph", folder: str, others: Dict[str, Any], labelled: bool
     """Lists that may be the class names: constant outputs, assets and, where labels can prove it, constants."""
     constants = [value for value in others.values() if value.ndim == 1 and value.dtype == object]
     lists = [names_of(value, [])[:, 0].tolist() for value in constants + (graph.constants() if labelled else [])]
-    assets = os.path.join(folder, "assets")
-    for name in sorted(os.listdir(assets)) if os.path.isdir(assets) else []:
-        if labelled or LABEL.search(name.lower()):
-            lists.append(read_file(assets, name, lambda content: content.decode("utf-8", "replace").split("\n")))
+    lists += [names_of(lines, [])[:, 0].tolist() for name, lines in asset_lines(folder)
+              if labelled or LABEL.search(name.lower())]
     return [[name for name in each if name] for each in lists]
 
 
@@ -800,6 +796,14 @@ def parse_golden(content: bytes) -> List[Dict[str, Any]]:
     return items
 
 
+def asset_lines(folder: str) -> List[Tuple[str, List[bytes]]]:
+    """The name and the lines of each file in ``assets``; folders in it belong to other tools."""
+    assets = os.path.join(folder, "assets")
+    names = sorted(os.listdir(assets)) if os.path.isdir(assets) else []
+    return [(name, read_file(assets, name, lambda content: content.split(b"\n"))) for name in names
+            if os.path.isfile(os.path.join(assets, name))]
+
+
 def read_labels(folder: str) -> List[str]:
     """The class names in ``assets/labels.txt``, else in ``labels.txt``; ``[]`` if there is no such file."""
     files = [read_file(folder, name, lambda content: content.decode("utf-8").strip("\n"), "")
@@ -835,9 +839,10 @@ def read_plan(tags: Tuple[str, ...], meta_graph: Any, options: Dict[str, Any]) -
     if not candidates:
         choose("output", "an output of labels (string or int [batch]) or scores (float [batch] or [batch, classes])",
                options, "output", [], outputs)
-    if not matching(infos, INPUTS):  # before any advice about further inputs
-        choose("input", "an input of texts (string [batch] or [batch, 1]) or ids (int [batch] or [batch, n])",
-               options, "input_x", [], infos)
+    noun = "an input of texts (string [batch] or [batch, 1]) or ids (int [batch] or [batch, n])"
+    fitting = matching(infos, INPUTS)
+    if not fitting:  # before any advice about further inputs
+        choose("input", noun, options, "input_x", [], infos)
     used = graph.ancestors([outputs[alias].name for alias in candidates])
     read = [alias for alias in sorted(infos) if infos[alias].name.split(":")[0] in used]
     if meta_graph.HasField("object_graph_def") or not read:  # a function takes all inputs
@@ -845,10 +850,9 @@ def read_plan(tags: Tuple[str, ...], meta_graph: Any, options: Dict[str, Any]) -
     values = {alias: feed(alias, infos[alias], options, signatures[key]) for alias in read}
     inputs = {alias: input_of(infos[alias], value) for alias, value in values.items() if isinstance(value, str)}
     needed = [alias for alias, each in inputs.items() if not each.rule]
-    main = [alias for alias in needed if alias in matching(infos, INPUTS)]
+    main = [alias for alias in needed if alias in fitting]
     if not main or "input" in options:
-        main = [choose("input", "an input of texts (string [batch] or [batch, 1]) or ids (int [batch] or [batch, n])",
-                       options, "input_x", main, infos)]
+        main = [choose("input", noun, options, "input_x", main, infos)]
     shape = infos[main[0]].tensor_shape
     return Plan(tags, key, main[0] if len(needed) == 1 else "", inputs,
                 all(each.dtype != object for each in inputs.values()), max(shape.dim[0].size, 0) if shape.dim else 0,

@@ -267,7 +267,7 @@ def test_a_further_input_of_each_item_receives_numbers_of_its_dtype_and_shape(
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
 @pytest.mark.parametrize("dtype, value", [
     (tf.float32, [True, 0.5]), (tf.float32, ["0.5", 1]), (tf.float32, [float("nan"), 0]), (tf.float32, [1e39, 0]),
-    (tf.float32, [-1e39, 0]), (tf.float32, [10 ** 400, 0]),
+    (tf.float32, [-1e39, 0]), (tf.float32, [10 ** 400, 0]), (tf.float16, [70000, 0]),
     (tf.float32, [float("inf"), 0]), (tf.float32, [0.5, None]),
     (tf.float32, 0.5), (tf.float32, [0.5]), (tf.float32, [[0.5, 0.5]]), (tf.bool, [1, 0]), (tf.bool, [0.0, True]),
     (tf.int32, [1.0, 2])], ids=lambda value: str(value)[:20])

@@ -423,3 +423,9 @@ def test_the_confidence_of_a_number_is_the_score_of_its_line_of_labels_txt(tmp_p
     for ours, theirs in zip(given, truth["resp_data"]):
         assert ours["scores"] == [[theirs["predicted_label"], ours["score"]]]
         assert abs(ours["score"] - theirs["score"]) < 1e-6
+
+
+def test_a_folder_in_the_assets_is_not_read(tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", plain)
+    (folder / "assets" / "more").mkdir(parents=True)
+    assert answer(folder)["predicted_label"] == "1"

@@ -1,6 +1,7 @@
 """Adoption of models in the forms of public reports (tests/foreign/forms_table.py); one form per kind of source."""
 from pathlib import Path
 
+import adoption
 import forms_ways
 import pytest
 from forms_table import RIGHT, outcome
@@ -12,7 +13,7 @@ from textjob.serving.host import SERVICE
 
 @pytest.mark.parametrize("kind", ["estimator_words", "float_ids", "h5_lstm", "names_asset"])
 def test_an_adopted_form_gives_the_answers_of_its_source(kind: str, forms: Path, tmp_path: Path) -> None:
-    model = forms_ways.description(forms, kind)
+    model = adoption.description(forms, kind)
     package = forms_ways.adopt_form(forms, kind, tmp_path)
     result = answered(package, model["texts"] or model["items"], package / SERVICE)
     assert outcome(result, model["answers"]) == RIGHT, result

@@ -3,7 +3,7 @@ import base64
 from pathlib import Path
 from typing import Any, Dict, List
 
-import forms_ways
+import adoption
 import pytest
 from asking import PROJECT, ask, code, load
 from forms_table import difference
@@ -17,7 +17,7 @@ class Served:
     """A form behind the service, its items and the right answers."""
 
     def __init__(self, forms: Path, kind: str) -> None:
-        model = forms_ways.description(forms, kind)
+        model = adoption.description(forms, kind)
         self.items, self.answers = model["items"], model["answers"]
         self.service = load(PROJECT / SERVICE, forms / kind)
 

@@ -71,12 +71,17 @@ def attempt(load, package, texts):
         return {"error": "{}: {}".format(type(error).__name__, " ".join(str(error).split())[:600])}
 
 
-def served(request, service_file):
-    """The request maps folders to items; the result of a folder that fails to load is its error."""
+def each_folder(answer, request, service_file):
+    """The request maps folders to items; ``answer`` makes the result of one folder."""
     with open(request, encoding="utf-8") as file:
         items_of = json.load(file)
     module = module_of(service_file)
-    return {folder: one_served(module, folder, items) for folder, items in items_of.items()}
+    return {folder: answer(module, folder, items) for folder, items in items_of.items()}
+
+
+def served(request, service_file):
+    """The predictions for each folder; the result of a folder that fails to load is its error."""
+    return each_folder(one_served, request, service_file)
 
 
 def one_served(module, folder, items):
@@ -91,11 +96,8 @@ def one_served(module, folder, items):
 
 
 def forms(request, service_file):
-    """The request maps folders to items; the result has the answers, or the error of the load with its class."""
-    with open(request, encoding="utf-8") as file:
-        items_of = json.load(file)
-    module = module_of(service_file)
-    return {folder: answered(module, folder, items) for folder, items in items_of.items()}
+    """The answers for each folder, or the error of the load with its class."""
+    return each_folder(answered, request, service_file)
 
 
 def answered(module, folder, items):

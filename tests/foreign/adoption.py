@@ -41,9 +41,9 @@ REFUSED = {  # kind → part of the error message: no options make these adoptab
 }
 
 
-def written(python: str, folder: Path) -> Path:
-    """Write all kinds of foreign models that the TensorFlow of a Python supports into the folder."""
-    command = [python, str(Path(__file__).with_name("foreign_models.py")), str(folder)]
+def written(python: str, folder: Path, script: str = "foreign_models.py") -> Path:
+    """Write all models of a script that the TensorFlow of a Python supports into the folder."""
+    command = [python, str(Path(__file__).with_name(script)), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=580,
                           env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONDONTWRITEBYTECODE="1"))
     assert done.returncode == 0, done.stderr[-3000:]

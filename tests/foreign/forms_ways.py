@@ -1,12 +1,11 @@
 """Lays out the forms (forms.py) for a service: one folder per way (forms_table.py), and adopts them."""
 import json
-import os
 import shutil
-import subprocess
 import warnings
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
+import adoption
 from forms_table import FORMS, Way
 
 
@@ -26,17 +25,7 @@ class Case(NamedTuple):
 
 def written(python: str, folder: Path) -> Path:
     """Write all forms that the TensorFlow of a Python supports into the folder."""
-    command = [python, str(Path(__file__).with_name("forms.py")), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=580,
-                          env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", PYTHONDONTWRITEBYTECODE="1"))
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
-
-
-def description(folder: Path, kind: str) -> Dict[str, Any]:
-    """FOLDER/KIND.json, which forms.py describes."""
-    content: Dict[str, Any] = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
-    return content
+    return adoption.written(python, folder, "forms.py")
 
 
 def laid_out(folder: Path, target: Path) -> List[Case]:
@@ -45,7 +34,7 @@ def laid_out(folder: Path, target: Path) -> List[Case]:
     for kind, form in FORMS.items():
         if not (folder / f"{kind}.json").exists():
             continue
-        model = description(folder, kind)
+        model = adoption.description(folder, kind)
         for number, way in enumerate(form.ways):
             copy = target / f"{kind}-{number}"
             shutil.copytree(str(folder / kind), str(copy))
@@ -53,8 +42,7 @@ def laid_out(folder: Path, target: Path) -> List[Case]:
                 (copy / "service.json").write_text(json.dumps(way.options), encoding="utf-8")
             items = [{alias: value for alias, value in item.items() if alias not in way.without}
                      if isinstance(item, dict) else item for item in model["items"]]
-            answers = model["answers"]
-            cases.append(Case(kind, way, str(copy), items, answers))
+            cases.append(Case(kind, way, str(copy), items, model["answers"]))
     return cases
 
 

@@ -164,8 +164,9 @@ def check_masked_sequences(config: Config) -> None:
             continue  # this layer does not read the values for padding
         raise PackageError(
             f"the layer {each['config'].get('name')!r} returns a sequence with masked steps, whose values TensorFlow "
-            "2.0 and 2.1 computed differently on a CPU and on a GPU. Load the file with the version of TensorFlow that "
-            "wrote it, save the model by tf.saved_model.save, which keeps the values of that version, and adopt the "
+            "2.0 and 2.1 computed differently on a CPU and on a GPU (files of 2.2 cannot be told from theirs). Load "
+            "the file with the version of TensorFlow that wrote it, save the model by tf.saved_model.save, which keeps "
+            "the values of that version, and adopt the "
             "result")
 
 

@@ -10,7 +10,7 @@ from textjob.adopt.keras_content import Content
 from textjob.errors import PackageError
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-TENSORFLOW_1_13_TO_2_2 = ("2.2.4-tf", "2.3.0-tf")  # the versions of Keras that their files name
+TENSORFLOW_1_13_TO_2_2 = ("2.2.4-tf", "2.3.0-tf")  # the Keras in their files
 
 
 def save_as_saved_model(path: Path, folder: Path, scratch: Path, scores: str) -> str:

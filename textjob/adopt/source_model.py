@@ -43,7 +43,7 @@ class SourceModel:
             {IDS: plan.input} if plan.takes_ids and plan.input else {})
         if not plan.input and set(self.roles.values()) != set(plan.inputs):
             raise PackageError(f"the source has several inputs for each text ({', '.join(plan.inputs)}), but a package "
-                               "has one; the service serves such a model as it is, so do not adopt it")
+                               "has one. Do not adopt it: infer.py check tells whether the service serves it unchanged")
         plan = plan._replace(input=plan.input or self.roles[IDS])
         infos = self.meta.signature_def[plan.signature].inputs
         self.dtypes = {role: tf.as_dtype(infos[alias].dtype) for role, alias in self.roles.items()}

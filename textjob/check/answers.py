@@ -88,7 +88,7 @@ def send(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
     responses = [Response(*json.loads(line)) for line in done.stdout.decode("utf-8").splitlines()]
     if not responses:
         raise StartError(log.strip().splitlines()[-1] if log.strip() else
-                          f"the service's process ended during its start without a message; see {package.SERVICE}")
+                         f"the service's process ended during its start without a message; see {package.SERVICE}")
     return responses, log
 
 
