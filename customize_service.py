@@ -140,20 +140,18 @@ def read_request(data: Any, plan: "Plan") -> Request:
 
 def find_items(data: Dict[str, Any], plan: "Plan") -> Tuple[List[Any], Dict[str, Any], Tuple[str, ...]]:
     """The items of a request, the object that contains them, and the wrapper of the answers (``()``: no wrapper)."""
-    uploads = [file for field in data.values() if is_upload(field) for file in field.items()]
     for (*outer, key), wrapper in FORMS:
         holder = data.get(outer[0]) if outer else data
         if not isinstance(holder, dict) or key not in holder or is_upload(holder[key]):
             continue
-        items, may_be_single = holder[key], key == "text"
+        items, expected = holder[key], "a list of items or a string" if key == "text" else "a list of items"
         if isinstance(items, list):
             return items, holder, wrapper
-        if may_be_single and isinstance(items, str):
+        if key == "text" and isinstance(items, str):
             return [items], holder, ()
-        if may_be_single and uploads:
-            break
         code, kind = ("missing_text", "null") if items is None else ("wrong_type", type(items).__name__)
-        raise RequestError(code, f"{key} is {kind}, expected a list of items{' or a string' if may_be_single else ''}")
+        raise RequestError(code, f"{key} is {kind}, expected {expected}")
+    uploads = [file for field in data.values() if is_upload(field) for file in field.items()]
     if uploads:
         items = [item for name, file in uploads for item in read_upload(str(name), file.read(), plan)]
         return items, {}, ("resp_data",)
@@ -168,27 +166,33 @@ def is_upload(field: Any) -> bool:
 
 
 def read_upload(name: str, content: bytes, plan: "Plan") -> List[Any]:
-    """The items of an uploaded file: JSON objects, rows of a table with a header, or else one text per line."""
+    """The items of an uploaded file: JSON values, the rows of a .csv or .tsv file, or else one text per line."""
     lines, suffix, columns = read_lines(name, content), os.path.splitext(name)[1].lower(), {"text", *plan.inputs}
     if not lines:
         return []
     separator = "\t" if "\t" in lines[0] else ","
-    header = lines[0].split(separator)
     try:
         if suffix in (".json", ".jsonl") or lines[0].startswith('{"'):
             whole = suffix == ".json" and not lines[0].endswith("}")  # one value; else one value per line
             items = json.loads("\n".join(lines)) if whole else [json.loads(line) for line in lines if line.strip()]
             return items if isinstance(items, list) else [items]
-        if suffix not in (".csv", ".tsv") and (len(header) == 1 or not columns & set(header)):
-            return lines
-        table = (line + "\n" for line in lines)  # of tab-separated values, which know no quotes, or RFC 4180
-        head, *rows = csv.reader(table, delimiter=separator,
-                                 quoting=csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL)
+        if suffix in (".csv", ".tsv"):
+            return read_table(lines, separator, columns)
     except (ValueError, RecursionError, csv.Error) as error:
         raise RequestError("bad_request", f"{name} cannot be read as JSON objects or as a table: {error}")
+    if separator in lines[0] and columns & set(lines[0].split(separator)):
+        raise RequestError("bad_request", f"the first line of {name} looks like the header of a table; rename the file "
+                           "to .csv or .tsv if it is one, or else send its lines as JSON")
+    return lines
+
+
+def read_table(lines: List[str], separator: str, columns: Any) -> List[Any]:
+    """The rows below a header, of tab-separated values, which know no quotes, or as in RFC 4180."""
+    head, *rows = csv.reader((line + "\n" for line in lines), delimiter=separator,
+                             quoting=csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL)
     if not columns & set(head):
-        raise RequestError("bad_request", f"the header of {name} has no column {' or '.join(sorted(columns))}; add it, "
-                           "or upload a .txt file with one text per line")
+        raise ValueError(f"its header has no column {' or '.join(sorted(columns))}; add it, or upload a .txt file with "
+                         "one text per line")
     return [{column: cell for column, cell in zip(head, row) if column in columns} if len(row) == len(head) else
             RequestError("bad_request", f"the row has {len(row)} cells, expected {len(head)} as in the header")
             for row in rows if row]
@@ -266,10 +270,8 @@ def read_text(alias: str, value: Any) -> bytes:
             raise RequestError("wrong_type", "b64 is not a string in base64")
     if not isinstance(value, str):
         raise RequestError("wrong_type", f"the text {alias} is of the type {type(value).__name__}, expected a string")
-    try:
-        return value[:MAX_TEXT].encode("utf-8")
-    except UnicodeEncodeError:  # lone surrogates: pairs are joined, the others become U+FFFD
-        return value[:MAX_TEXT].encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
+    # By UTF-16, surrogates that form a pair are joined, and the others become U+FFFD.
+    return value[:MAX_TEXT].encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
 
 
 def read_array(alias: str, value: Any, expected: "Input") -> Any:

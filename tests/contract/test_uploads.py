@@ -64,8 +64,6 @@ def refusal(service: Any, name: str, content: bytes) -> str:
     pytest.param("a.tsv", b'label\ttext\nx\t"Good\ny\tbad" he said\nz\tfine\n', [5, 12, 4],
                  id="quotes in a TSV are text"),
     pytest.param("a.csv", b"label\ttext\nx\tgood\n", [4], id="tabs in a file called CSV"),
-    pytest.param("a.txt", b"label,text\nx,good\n", [4], id="a header in a file called TXT"),
-    pytest.param("upload", b"text\tlabel\ngood\tx\n", [4], id="a header in a file without a suffix"),
     pytest.param("a.csv", "label,text\nx,好\n".encode("gb18030"), [3], id="GB18030"),
     pytest.param("a.csv", b"label,text\n", [], id="the header alone"),
 ])
@@ -117,7 +115,17 @@ def test_a_row_with_another_number_of_cells_than_the_header_is_an_error_of_that_
 def test_a_table_without_a_column_of_texts_is_refused_with_the_names_that_it_may_have(
         sizes: Any, name: str, content: bytes) -> None:
     assert refusal(sizes, name, content) == (
-        f"the header of {name} has no column input_x or text; add it, or upload a .txt file with one text per line")
+        f"{name} cannot be read as JSON objects or as a table: its header has no column input_x or text; add it, or "
+        "upload a .txt file with one text per line")
+
+
+@pytest.mark.parametrize("name, content", [
+    ("a.txt", b"label,text\nx,good\n"), ("upload", b"text\tlabel\ngood\tx\n"), ("a.log", b"id,input_x\n")], ids=str)
+def test_lines_below_what_may_be_a_header_are_refused_because_the_suffix_decides(
+        sizes: Any, name: str, content: bytes) -> None:
+    assert refusal(sizes, name, content) == (
+        f"the first line of {name} looks like the header of a table; rename the file to .csv or .tsv if it is one, or "
+        "else send its lines as JSON")
 
 
 @pytest.mark.parametrize("name, content", [
