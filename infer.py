@@ -27,7 +27,7 @@ from textjob.adopt import TOKENIZERS
 from textjob.flags import add_data_flags, data_settings
 from textjob.job import storage
 from textjob.packaging import package
-from textjob.paths import PROJECT, SHIMS
+from textjob.paths import SHIMS
 
 if TYPE_CHECKING:
     from textjob.serving.client import Rehearsal
@@ -49,8 +49,7 @@ def rehearsed(model: str) -> Iterator["Rehearsal"]:
 
 
 def _import_tensorflow_for(located: Path) -> None:
-    service = located / package.SERVICE
-    if service.is_file() and service.read_bytes() == (PROJECT / package.SERVICE).read_bytes():
+    if package.has_own_service(located):
         process.without_keras()  # this service does not need it; another service file may
     process.import_tensorflow()
 
@@ -127,8 +126,9 @@ def check_package(args: argparse.Namespace) -> int:
     from textjob import check
 
     with storage.fetched(args.model) as folder:
-        process.import_tensorflow()
-        return check.main(_folder(folder), _split(args.allow), args.name, args.version, args.json)
+        located = _folder(folder)
+        _import_tensorflow_for(located)
+        return check.main(located, _split(args.allow), args.name, args.version, args.json)
 
 
 def adopt_model(args: argparse.Namespace) -> int:

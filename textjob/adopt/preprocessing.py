@@ -24,9 +24,12 @@ Table = Tuple[np.ndarray, np.ndarray]
 
 
 def _plain(blank: Callable[[int], bool], kind: int, lower: str = "") -> Table:
-    """All code points except the blanks have one kind; the letters in ``lower`` are folded to lower case."""
+    """All code points except the blanks have one kind; the letters in ``lower`` are folded to lower case.
+
+    No blank is beyond U+FFFF.
+    """
     kinds = np.full(0x110000, kind, np.int32)
-    kinds[[code for code in range(0x110000) if blank(code)]] = tokenizer.BLANK
+    kinds[[code for code in range(0x10000) if blank(code)]] = tokenizer.BLANK
     folded = np.arange(0x110000, dtype=np.int32)
     for letter in lower:
         folded[ord(letter)] = ord(letter.lower())
@@ -38,7 +41,7 @@ def _ascii_blank(code: int) -> bool:
 
 
 def _python_blank(code: int) -> bool:
-    return code == 0 or (chr(code).isspace() and code < 0x10000)
+    return code == 0 or chr(code).isspace()
 
 
 TABLES: Dict[str, Callable[[], Table]] = {  # TOKENIZERS describes them

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from textjob import manifest
+from textjob import manifest, process
 from textjob.check.finding import FAULT, NOTE, OK, Finding, has_fault
 from textjob.engines.saved_graph import meta_graphs
 from textjob.packaging import golden, package
@@ -80,8 +80,11 @@ def send(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
     """The result of the start and the response to each body, and the log of the process."""
     lines = b"".join(json.dumps(body).encode("utf-8") + b"\n" for body in bodies)
     command = [sys.executable, "-I", str(Path(host.__file__).resolve()), str(folder.resolve()), str(SHIMS)]
+    # As in infer.py: the service of this template does not need Keras, whose import takes seconds.
+    environment = dict(process.WITHOUT_KERAS if package.has_own_service(folder) else {}, **os.environ)
     try:
-        done = subprocess.run(command, input=lines, capture_output=True, cwd=os.path.sep, timeout=START_SECONDS)
+        done = subprocess.run(command, input=lines, capture_output=True, cwd=os.path.sep, env=environment,
+                              timeout=START_SECONDS)
     except subprocess.TimeoutExpired:
         raise StartError(f"the service did not start and respond within {START_SECONDS} s")
     log = done.stderr.decode("utf-8", "replace")

@@ -11,7 +11,6 @@ from textjob import manifest
 from textjob.check.finding import FAULT, NOTE, OK, Finding, has_fault
 from textjob.packaging import package
 from textjob.packaging.package import MODEL
-from textjob.paths import PROJECT
 
 MAX_BYTES = 20 * 10 ** 9   # the platform's limit for a model
 MAX_FILES = 10000          # files and folders
@@ -122,8 +121,8 @@ def service_file(folder: Path) -> List[Finding]:
         python = ".".join(map(str, OLDEST_PYTHON))
         return [Finding(FAULT, "service", f"{package.SERVICE} cannot be parsed by Python {python}, which the "
                         f"platform's oldest image has: {error}")]
-    is_own = (PROJECT / package.SERVICE).read_bytes() == file.read_bytes()
-    return [Finding(OK, "service", f"{package.SERVICE} equals the one of this template") if is_own else Finding(
+    return [Finding(OK, "service", f"{package.SERVICE} equals the one of this template") if (
+        package.has_own_service(folder)) else Finding(
         NOTE, "service", f"{package.SERVICE} differs from the one of this template: it is of another version, or was "
         "changed")]
 

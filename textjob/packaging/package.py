@@ -56,6 +56,12 @@ def problems(package: Path) -> List[str]:
     return manifest.differences(package, (MODEL, SERVICE, CARD, CONFIG))
 
 
+def has_own_service(package: Path) -> bool:
+    """Whether the service file of a package equals the one of this template."""
+    file = package / SERVICE
+    return file.is_file() and file.read_bytes() == (PROJECT / SERVICE).read_bytes()
+
+
 def locate(model: str) -> Path:
     """The package for a value of ``--model``: the folder itself, or its folder ``model``."""
     for folder in (Path(model), Path(model) / "model"):
