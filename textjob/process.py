@@ -41,7 +41,8 @@ def without_keras() -> None:
     The import takes almost half of the time then, and 100 MB less memory (TensorFlow 2.21; 2.1 ignores the variable).
     A model or a service file that needs ``tf.keras`` runs with ``TF_USE_LEGACY_KERAS=0`` in the environment.
     """
-    os.environ.update(dict(WITHOUT_KERAS, **os.environ))
+    if "tensorflow" not in sys.modules:  # too late for this process, and its child processes may need Keras
+        os.environ.update(dict(WITHOUT_KERAS, **os.environ))
 
 
 def limit_threads() -> None:

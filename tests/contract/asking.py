@@ -6,9 +6,13 @@ import sys
 from collections import OrderedDict
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import tensorflow as tf
+
+from textjob.check import answers
+from textjob.paths import SHIMS
+from textjob.serving import host
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +32,15 @@ def service_of(package: Path) -> Any:
 def load(service_file: Path, package: Path) -> Any:
     """An instance of the service class of a file for a package; the file is loaded by its path, as on the platform."""
     return module_of(service_file).TextClassifierService("text-classifier", str(package))
+
+
+def answered_in_process(package: Path, bodies: List[Any]) -> Tuple[List[answers.Response], str]:
+    """As ``answers.send_to_process``, without a process of its own."""
+    try:
+        server = host.Server(str(package), str(SHIMS))
+    except host.ServiceError as error:
+        raise answers.StartError(str(error))
+    return [answers.Response(0, {}, 0.0), *(answers.Response(*server.request(body), 0.0) for body in bodies)], ""
 
 
 def module_of(service_file: Path) -> Any:

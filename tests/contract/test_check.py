@@ -7,14 +7,17 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import foreign_classic
 import foreign_objects
+import made_models
 import pytest
-from asking import PROJECT
+import tensorflow as tf
+from asking import PROJECT, answered_in_process
 from jobs import read_json, relisted
 
 import infer
 from textjob import check, errors
 from textjob.check import answers
 
+v1 = tf.compat.v1
 CONFIG = {"model_type": "TensorFlow", "model_algorithm": "text_classification"}
 ENGINES = ["tf1.13-python3.6", "tf1.15-python3.7", "tf2.1-python3.7", "tf2.6-python3.7"]
 
@@ -267,6 +270,29 @@ def test_the_output_of_a_service_does_not_mix_with_its_responses(package: Path) 
     result = check.run(served_by(package, PRINTS))
     assert result["deployable"], result["findings"]
     assert "customize_service.py differs from the one of this template" in notes(result)
+
+
+def of_ids(columns: Any, least: float) -> Callable[[], Any]:
+    """The mean of the ids' vectors; ``least``: the divisor for a row without ids."""
+    def build() -> Any:
+        ids = v1.placeholder(tf.int32, [None, columns])
+        count = tf.maximum(tf.cast(tf.shape(ids)[1], tf.float32), least)
+        return {"input_x": ids}, {"output": tf.nn.softmax(tf.reduce_sum(tf.one_hot(ids, 5), 1) / count)}
+    return build
+
+
+@pytest.mark.parametrize("columns, least, message", [
+    (None, 1.0, ""), (None, 0.0, "expected: an answer for an item without ids; "), (4, 0.0, "")],
+    ids=["any number", "at least one", "four"])
+def test_check_sends_an_item_without_ids_if_the_shape_allows_it_and_its_model_error_is_a_fault(
+        columns: Any, least: float, message: str, tmp_path: Path) -> None:
+    package = made_models.write(tmp_path / "model", of_ids(columns, least))
+    shutil.copy(str(PROJECT / "customize_service.py"), str(package))
+    inspection = check.inspect(package)
+    found = [finding.message for finding in answers.findings(package, inspection.plan, answered_in_process)
+             if finding.level == "fault"]
+    assert len(found) == bool(message)
+    assert not found or (found[0].startswith(message) and "Export the model again, so that it gives" in found[0])
 
 
 SHAPES = """

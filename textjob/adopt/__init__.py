@@ -3,8 +3,9 @@
 The steps, one module each:
 
 1. :mod:`sources` (and :mod:`keras_files`): any source becomes a SavedModel with a signature;
-2. :mod:`token_inputs` and :mod:`source_model`: it is loaded, and its inputs, scores and classes are determined as the
-   service does it;
+2. :mod:`unsupported_inputs`: forms of inputs that no package can have are refused;
+   :mod:`token_inputs` and :mod:`source_model`: the SavedModel is loaded, and its inputs, scores and classes are
+   determined as in the service;
 3. :mod:`preprocessing` and :mod:`bert`: text becomes ids, where the source takes ids (:mod:`roles`);
 4. :mod:`rewrite`: the graph is frozen and saved under the signatures of a package;
 5. :mod:`adoption`: runs the steps, compares the predictions with those of the source, and writes the package.

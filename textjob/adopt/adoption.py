@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import customize_service as service
-from textjob.adopt import rewrite, verification
+from textjob.adopt import rewrite, unsupported_inputs, verification
 from textjob.adopt.options import TOKENIZERS, AdoptOptions
 from textjob.adopt.preprocessing import Preprocessing, preprocessing_of
 from textjob.adopt.roles import IDS
@@ -53,6 +53,7 @@ def adopt(options: AdoptOptions) -> Tuple[Path, List[str]]:
             source = locate(options, scratch)
             refuse(graph.unsafe_contents(source.folder, options.allowed))
             source = with_token_inputs(source, options, scratch)
+            unsupported_inputs.refuse(source)
             model = SourceModel(source, options)
         except service.LoadError as error:
             raise PackageError(f"{error}. {_FLAGS}")

@@ -1,18 +1,17 @@
 """Words of texts: for a source that reads a list of words per text, and for texts whose words a source knows."""
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, List, Tuple
 
 import tensorflow as tf
 
-from textjob.adopt.graph_files import TABLE_INITIALIZERS
+import customize_service as service
 from textjob.adopt.options import TOKENIZERS, AdoptOptions
 from textjob.adopt.preprocessing import REMOVED, TABLES
-from textjob.engines.saved_graph import Message, assets, library, node_of
+from textjob.engines.saved_graph import Message
 from textjob.errors import UsageError, nearest
 from textjob.text import tokenizer
 
 MAX_WORDS = 1 << 20   # per text
-MAX_WORD = 100        # bytes of a word in a text of known words
 KNOWN = 60            # words in the texts of known words
 
 
@@ -52,25 +51,9 @@ class Splitting:
 
 
 def known_texts(meta: Message, folder: Path) -> List[str]:
-    """Two texts of words that the lookup tables of a graph have as keys; ``[]`` if the graph contains no such words.
+    """Two texts of words that a model may know; ``[]`` if it contains no words.
 
     They detect a lookup table that fails to find any word.
     """
-    words: Dict[str, None] = {}  # in order, without repetitions
-    for nodes in (meta.graph_def.node, *(function.node_def for function in library(meta).values())):
-        constants = {node.name: node for node in nodes if node.op == "Const"}
-        for node in nodes:
-            keys = constants.get(node_of(node.input[1])) if node.op in TABLE_INITIALIZERS else None
-            tensor = keys.attr["value"].tensor if keys is not None else None
-            if tensor is not None and tensor.dtype == tf.string.as_datatype_enum and tensor.tensor_shape.dim:
-                words.update(dict.fromkeys(_usable(tf.make_ndarray(tensor).ravel().tolist())))
-    for asset in assets(meta):
-        path = folder / "assets" / asset.filename
-        words.update(dict.fromkeys(_usable(path.read_bytes().splitlines()) if path.is_file() else []))
-    sample = list(words)[::len(words) // KNOWN + 1]
-    return [" ".join(part) for part in (sample[:12], sample[12:]) if part]
-
-
-def _usable(values: List[bytes]) -> List[str]:
-    return [value.decode("utf-8") for value in values
-            if 0 < len(value) <= MAX_WORD and value == value.decode("utf-8", "ignore").encode("utf-8")]
+    words = [word.decode("utf-8", "replace") for word in service.known_words(service.Graph(meta), str(folder))]
+    return [" ".join(part) for part in (words[:12], words[12:KNOWN]) if part]

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from textjob.serving import host
 
 MAX_BODY = 12 * 2 ** 20   # bytes: the platform's limit for a request
 MAX_SECONDS = 40.0        # the platform's time limit for a response
-LENGTHS = (3, 4, 1, 100)  # ids per item, where a model takes any number
+LENGTHS = (3, 4, 1, 100)  # ids per item, where a model takes any number; further, an item without ids
 START_SECONDS = 600       # the platform gives a deployment 20 minutes, which include the download of its image
 
 
@@ -37,19 +37,25 @@ class Response(NamedTuple):
     seconds: float
 
 
-def findings(folder: Path, plan: Any) -> List[Finding]:
+Send = Callable[[Path, List[Any]], Tuple[List[Response], str]]
+"""A function as :func:`send_to_process`."""
+
+
+def findings(folder: Path, plan: Any, send: Optional[Send] = None) -> List[Finding]:
     """Start the service and send requests; ``plan`` is that of :func:`textjob.check.graph.signature`."""
     promises = requests(plan, _known_words(folder, plan))
     try:
-        (start, *responses), log = send(folder, [request.body for request in promises])
+        (start, *responses), log = (send or send_to_process)(folder, [request.body for request in promises])
     except StartError as error:
         return [Finding(FAULT, "answers", str(error))]
     results = [Finding(OK, "answers", f"the service starts in {start.seconds:.1f} s: {_loading(log)}"), _golden(folder)]
     for request, response in zip(promises, responses):
         body = json.dumps(response.body, ensure_ascii=False)[:300]
         if response.status != 200 or not kept(request, response.body):
+            remedy = ("Export the model again, so that it gives valid scores for such items" if "model_error" in body
+                      else f"Correct {package.SERVICE}")
             results.append(Finding(FAULT, "answers", f"expected: {request.promise}; the response has the status "
-                                   f"{response.status} and the body {body}. Correct {package.SERVICE}"))
+                                   f"{response.status} and the body {body}. {remedy}"))
         elif response.seconds > MAX_SECONDS:
             results.append(Finding(FAULT, "answers", f"expected: {request.promise}; the response took "
                                    f"{response.seconds:.0f} s, but the platform's limit is {MAX_SECONDS:.0f} s. "
@@ -76,7 +82,7 @@ class StartError(Exception):
     """The service does not start; the message is the reason."""
 
 
-def send(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
+def send_to_process(folder: Path, bodies: List[Any]) -> Tuple[List[Response], str]:
     """The result of the start and the response to each body, and the log of the process."""
     lines = b"".join(json.dumps(body).encode("utf-8") + b"\n" for body in bodies)
     command = [sys.executable, "-I", str(Path(host.__file__).resolve()), str(folder.resolve()), str(SHIMS)]
@@ -127,6 +133,10 @@ def requests(plan: Any, known: Sequence[str] = ()) -> List[Request]:
         Request("meta is returned unchanged", {"meta": {"uuid": 1}, "req_data": [item]},
                 lambda body: body["meta"] == {"uuid": 1}),
     ]
+    if any(-1 in each.shape for each in plan.inputs.values()):
+        without_ids = {"req_data": [_item(plan, "", 0)]}
+        promises.append(Request("an answer for an item without ids", without_ids, _answers_all(
+            lambda body: body["resp_data"], 1)))
     if plan.input and not plan.takes_ids:
         promises.append(Request("an answer without a list for one text", {"text": golden.TEXTS[2]}, _is_answer))
         promises.append(Request("an answer for 12 MB of text", {"text": "a word " * (MAX_BODY // 7 - 10)}, _is_answer))
