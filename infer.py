@@ -7,6 +7,8 @@
     python infer.py check    --model out/model
     python infer.py adopt    --source foreign/ --output adopted/
     python infer.py serve    --model out/model --port 8080
+    python infer.py rollback --model_base versions/
+    python infer.py compare  --metrics http://127.0.0.1:8080
 """
 if __name__ == "__main__":
     from textjob import process
@@ -27,13 +29,12 @@ from textjob.adopt import TOKENIZERS
 from textjob.flags import add_data_flags, data_settings
 from textjob.job import storage
 from textjob.packaging import package
-from textjob.paths import SHIMS
 
 if TYPE_CHECKING:
     from textjob.serving.client import Rehearsal
-    from textjob.serving.host import Server
+    from textjob.serving.model_base import ModelBase
 
-PATHS = ("model", "data_url", "output_url", "source", "output", "labels", "vocabulary", "token_file")
+PATHS = ("model", "model_base", "data_url", "output_url", "source", "output", "labels", "vocabulary", "token_file")
 """The flags whose value is a path; ``~`` in them is the home folder."""
 
 
@@ -51,6 +52,8 @@ def rehearsed(model: str) -> Iterator["Rehearsal"]:
 def _import_tensorflow_for(located: Path) -> None:
     if package.has_own_service(located):
         process.without_keras()  # this service does not need it; another service file may
+    else:
+        process.with_keras()  # an earlier version of a model base may have been loaded without it
     process.import_tensorflow()
 
 
@@ -154,28 +157,64 @@ def serve(args: argparse.Namespace) -> int:
         raise errors.UsageError(f"infer.py serve needs Python 3.10 or later, this is {sys.version.split()[0]}; run it "
                                 "in an environment with a later Python, which serves the same packages")
     try:
-        from textjob.serving import host, server
+        from textjob.serving import experiment, server
         from textjob.serving.limits import Limits
     except ImportError as error:
-        raise errors.UsageError(f"infer.py serve needs the module {error.name}, which is not installed; run: "
-                                "pip install -r requirements-serve.txt")
+        raise _not_installed("serve", error)
     limits = Limits(body=int(args.body_limit * 2 ** 20), work=args.time_limit, arrival=args.arrival_limit,
                     queue=args.queue_limit, threads=args.threads)
-    if min(limits) <= 0:
-        raise errors.UsageError("every limit and --threads must be above 0")
-    with storage.fetched(args.model) as folder:
-        located = package.locate(folder)
-
-        def load() -> "Server":
-            _import_tensorflow_for(located)
-            return host.Server(str(located), str(SHIMS), args.name)
-
-        options = server.Options(args.name, args.host, args.port, args.strict, args.token_file or "")
-        code = server.Process(options, limits, load).run()
+    if min(limits) <= 0 or not args.poll_seconds > 0:
+        raise errors.UsageError("every limit, --threads and --poll_seconds must be above 0")
+    if (args.split or args.shadow is not None) and (args.strict or not args.model_base):
+        raise errors.UsageError("--split and --shadow need --model_base, because --model serves one version, and "
+                                "exclude --strict, because the platform has no experiments")
+    flags = None if args.strict else experiment.of_flags(args.split, args.shadow)
+    options = server.Options(args.name, args.host, args.port, args.strict, args.token_file or "")
+    with contextlib.ExitStack() as stack:
+        if args.model_base:
+            supply = server.versions_of(stack.enter_context(_model_base(args.model_base)), args.poll_seconds, flags)
+        else:
+            supply = server.package_of(package.locate(stack.enter_context(storage.fetched(args.model))))
+        code = server.Process(options, limits, supply, _import_tensorflow_for).run()
     sys.stdout.flush()
     if threading.active_count() > 1:
         os._exit(code)  # a load, or a call over its time limit, cannot be interrupted otherwise
     return code
+
+
+def rollback(args: argparse.Namespace) -> int:
+    """Make the newest version of a model base unavailable, so that the server goes back to the version before it."""
+    with _model_base(args.model_base) as base:
+        newest, previous, marker = base.rollback()
+    print(f"version {newest} is unavailable from now on, and version {previous} is the newest; a running server goes "
+          f"back to it at its next look at the folder\nto undo: delete {marker}")
+    return 0
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Compare the versions of a running server: requests, differences from the shadow, label shares and their shift."""
+    try:
+        from textjob.serving import comparison
+        from textjob.serving.server import read_token
+    except ImportError as error:
+        raise _not_installed("compare", error)
+    print(comparison.report(comparison.read(args.metrics, read_token(args.token_file or ""))))
+    return 0
+
+
+def _not_installed(command: str, error: ImportError) -> errors.UsageError:
+    return errors.UsageError(f"infer.py {command} needs the module {error.name}, which is not installed; run: "
+                             "pip install -r requirements-serve.txt")
+
+
+@contextlib.contextmanager
+def _model_base(url: str) -> Iterator["ModelBase"]:
+    """A model base, with a temporary folder for copies if it is in an object store."""
+    from textjob.serving.model_base import ModelBase
+
+    with contextlib.ExitStack() as stack:
+        cache = stack.enter_context(storage.scratch_folder()) if storage.is_remote(url) else None
+        yield ModelBase(url, storage.moxing(), cache)
 
 
 def _split(values: List[str]) -> List[str]:
@@ -213,7 +252,7 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=function.__doc__, description=function.__doc__, allow_abbrev=False)
         sub.set_defaults(function=function)
-        if name not in ("adopt", "data"):
+        if name not in ("adopt", "data", "serve", "rollback", "compare"):
             sub.add_argument("--model", required=True, metavar="P",
                              help="a package, or the folder that holds it in a folder 'model'")
         return sub
@@ -243,6 +282,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--version", default="", metavar="X.Y.Z", help="the model's version there, to be checked")
     _adopt_flags(command("adopt", adopt_model))
     _serve_flags(command("serve", serve))
+    sub = command("rollback", rollback)
+    sub.add_argument("--model_base", required=True, metavar="B", help="the folder of the versions, local or obs://")
+    sub = command("compare", compare)
+    sub.add_argument("--metrics", required=True, metavar="URL", help="the address of a running server, such as "
+                     "http://127.0.0.1:8080, or its path /metrics")
+    sub.add_argument("--token_file", metavar="FILE", help="the token of the server")
     return top
 
 
@@ -283,6 +328,17 @@ def _adopt_flags(sub: argparse.ArgumentParser) -> None:
 
 
 def _serve_flags(sub: argparse.ArgumentParser) -> None:
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--model", metavar="P", help="a package, or the folder that holds it in a folder 'model'")
+    what.add_argument("--model_base", metavar="B", help="a folder of versions (B/1/, B/2/, ...), each a package or the "
+                      "folder that holds it in a folder 'model'; the newest one is served, also if it comes later")
+    versions = sub.add_argument_group("versions of --model_base (docs/server.md)")
+    versions.add_argument("--poll_seconds", type=float, default=5, metavar="S",
+                          help="seconds between two looks at the folder (default 5)")
+    versions.add_argument("--split", action="append", default=[], metavar="N=PERCENT",
+                          help="send this share of the requests to version N; can be repeated")
+    versions.add_argument("--shadow", type=int, metavar="N", help="let version N answer, too, without the client "
+                          "seeing it, and count where it differs")
     sub.add_argument("--name", default="serve", metavar="N", help="the model's name, given to the service")
     sub.add_argument("--host", default="127.0.0.1", metavar="H", help="the address to listen on; 0.0.0.0 for all")
     sub.add_argument("--port", type=int, default=8080, metavar="N", help="default 8080; 0 chooses a free port")

@@ -10,12 +10,13 @@ import signal
 import sys
 import tempfile
 import threading
-from typing import Iterator
+from typing import Iterator, Set
 
 from textjob.errors import INTERRUPTED
 
 _BANNER = re.compile(rb"oneDNN custom operations|oneDNN supports DT_INT32|before absl::InitializeLog|"
                      rb"cpu_feature_guard|rebuild TensorFlow with|^To enable the following instructions")
+
 
 
 def exit_on_interrupt() -> None:
@@ -33,6 +34,7 @@ def interrupts_raise() -> None:
 
 
 WITHOUT_KERAS = {"TF_USE_LEGACY_KERAS": "1"}  # environment
+_added: Set[str] = set()  # the variables that without_keras() has set
 
 
 def without_keras() -> None:
@@ -41,8 +43,17 @@ def without_keras() -> None:
     The import takes almost half of the time then, and 100 MB less memory (TensorFlow 2.21; 2.1 ignores the variable).
     A model or a service file that needs ``tf.keras`` runs with ``TF_USE_LEGACY_KERAS=0`` in the environment.
     """
-    if "tensorflow" not in sys.modules:  # too late for this process, and its child processes may need Keras
-        os.environ.update(dict(WITHOUT_KERAS, **os.environ))
+    if "tensorflow" in sys.modules:
+        return  # too late for this process, and its child processes may need Keras
+    if not WITHOUT_KERAS.keys() & os.environ.keys():
+        os.environ.update(WITHOUT_KERAS)
+        _added.update(WITHOUT_KERAS)
+
+
+def with_keras() -> None:
+    """Undo :func:`without_keras`; ``tf.keras`` is then imported when a service file uses it."""
+    while _added:
+        os.environ.pop(_added.pop(), None)
 
 
 def limit_threads() -> None:

@@ -14,7 +14,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """A function that starts a server on a free port; the servers end with the module."""
     servers: List[Server] = []
 
-    def begin(package: Path, *flags: str, **more: Any) -> Server:
+    def begin(package: Any, *flags: str, **more: Any) -> Server:
         log = tmp_path_factory.mktemp("server") / "stderr"
         servers.append(Server(package, log, *([] if "--port" in flags else ["--port", "0"]), *flags, **more))
         return servers[-1]

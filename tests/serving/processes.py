@@ -1,6 +1,7 @@
 """A server in a process of its own, and raw connections to it."""
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -20,10 +21,10 @@ PATIENCE = 120.0  # seconds after which a test gives up
 class Server:
     """A process of ``infer.py serve``; ``output`` is the line that says that it is ready."""
 
-    def __init__(self, package: Path, log: Path, *flags: str, environment: Optional[Dict[str, str]] = None,
-                 stderr: Any = None) -> None:
+    def __init__(self, package: Any, log: Path, *flags: str, environment: Optional[Dict[str, str]] = None,
+                 stderr: Any = None, model_flag: str = "--model") -> None:
         self.log = log
-        command = [sys.executable, str(PROJECT / "infer.py"), "serve", "--model", str(package), *flags]
+        command = [sys.executable, str(PROJECT / "infer.py"), "serve", model_flag, str(package), *flags]
         with log.open("wb") as file:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr or file, text=True,
                                             env=dict(os.environ, **environment or {}))
@@ -71,9 +72,19 @@ class Server:
         """The number of open files and sockets of the process."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def metric(self, line: str) -> float:
+        """The value of a metric; 0 if the page does not have it."""
+        page = self.send("GET", "/metrics")[1].decode("utf-8")
+        values = re.findall(rf"^{re.escape(line)} (\S+)$", page, re.M)
+        return float(values[0]) if values else 0.0
+
+    def messages(self, level: str = "") -> List[str]:
+        """The messages in the log so far, of a level or of all."""
+        return [entry["message"] for entry in self.entries() if entry.get("level") and level in ("", entry["level"])]
+
     def entries(self) -> List[Dict[str, Any]]:
-        """The lines of the log so far."""
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        """The complete lines of the log so far."""
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()]
 
 
 Start = Callable[..., Server]

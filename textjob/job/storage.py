@@ -179,8 +179,15 @@ def _storage_errors(url: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _temporary_copy(url: str) -> Iterator[str]:
     """A path in a temporary folder, with the name of the remote file or folder."""
+    with scratch_folder() as folder:
+        yield str(folder / url.rstrip("/").split("/")[-1])
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder on the disk for large files."""
     with tempfile.TemporaryDirectory(dir=nodes.scratch()) as folder:
-        yield os.path.join(folder, url.rstrip("/").split("/")[-1])
+        yield Path(folder)
 
 
 def _markers_last(name: str) -> Tuple[int, str]:

@@ -77,6 +77,10 @@ class Batcher:
             self._stopped = True
             self._changed.notify()
 
+    def join(self) -> None:
+        """Wait for the end of the thread."""
+        self._thread.join()
+
     def _run(self) -> None:
         while True:
             with self._changed:

@@ -16,7 +16,8 @@ from textjob.serving.connections import EXTENSION
 from textjob.serving.limits import BODIES, LARGE, Limits
 from textjob.serving.lines import Lines, timestamp
 from textjob.serving.metrics import CONTENT_TYPE, Metrics
-from textjob.serving.versions import StoppedError, Version
+from textjob.serving.shadow import Shadow
+from textjob.serving.versions import StoppedError, Version, Versions
 
 CLIENT_HAS_GONE = 499  # in the log and the metrics only, as in nginx
 Headers = List[Tuple[bytes, bytes]]
@@ -34,7 +35,8 @@ class Response(NamedTuple):
 class Request:
     """What the routes read of an ASGI scope."""
 
-    __slots__ = ("authorization", "connection", "content_type", "expects", "held", "id", "length", "receive", "scope")
+    __slots__ = ("authorization", "connection", "content_type", "expects", "held", "id", "length", "receive", "scope",
+                 "version")
 
     def __init__(self, scope: Dict[str, Any], receive: Callable[[], Awaitable[Dict[str, Any]]]) -> None:
         self.scope, self.receive = scope, receive
@@ -42,6 +44,7 @@ class Request:
         self.content_type = self.authorization = self.id = b""
         self.length, self.expects = 0, False
         self.held = 0  # bytes of its body and its response in memory
+        self.version = ""  # that answers it
         for name, value in scope["headers"]:
             if name == b"content-type":
                 self.content_type = value
@@ -65,11 +68,16 @@ class _FullError(Exception):
 
 
 class App:
-    """The application; ``version`` is set when the model is loaded, ``draining`` when the server is to end."""
+    """The application; ``draining`` is set when the server is to end.
 
-    def __init__(self, limits: Limits, metrics: Metrics, lines: Lines, token: str = "", strict: bool = False) -> None:
-        self.limits, self.metrics = limits, metrics
-        self.version: Optional[Version] = None
+    A further route is a method that maps a :class:`Request` to a :class:`Response`, and an entry in ``_routes``. A
+    route that names a version gets it by ``versions.loaded``, and uses it within its ``request()``.
+    """
+
+    def __init__(self, limits: Limits, metrics: Metrics, lines: Lines, versions: Versions, token: str = "",
+                 strict: bool = False) -> None:
+        self.limits, self.metrics, self.versions = limits, metrics, versions
+        self.shadow = Shadow(limits, metrics)
         self.draining = False
         self.in_flight = 0
         self._bodies = 0  # bytes of bodies and large responses in memory
@@ -85,7 +93,7 @@ class App:
         request = Request(scope, receive)
         try:
             response = await self._respond(request)
-            version = self.version.number if self.version else ""
+            version = request.version or (self.versions.served.number if self.versions.served else "")
             if response.status != CLIENT_HAS_GONE:
                 await self._send(request, response, version, send)
             self._record(request, response, version, time.perf_counter() - began)
@@ -137,7 +145,7 @@ class App:
         return await route(request)
 
     async def _health(self, request: Request) -> Response:
-        if self.version is not None and not self.draining:
+        if self.versions.served is not None and not self.draining:
             return Response(200, b'{"status": "OK", "health": "true"}')
         state = "draining" if self.draining else "loading"
         return Response(503, json.dumps({"status": state, "health": "false"}).encode())
@@ -154,11 +162,14 @@ class App:
         try:
             body = await self._receive(request)
             refused = self._refused()  # a body may take long to arrive, and occupies no place in the queue before
-            if refused is not None or self.version is None:
+            version = self.versions.choose(request.id)
+            if refused is not None or version is None:
                 return refused or self._full()
+            request.version = version.number
             self.in_flight += 1
             try:
-                return await self._answer(request, body, self.version)
+                with version.request():
+                    return await self._answer(request, body, version)
             finally:
                 self.in_flight -= 1
         except _TooLargeError:
@@ -173,7 +184,7 @@ class App:
             return _error(504, "timeout", f"the request took longer than {self.limits.work:g} seconds")
 
     def _refused(self) -> Optional[Response]:
-        if self.draining or self.version is None:
+        if self.draining or self.versions.served is None:
             return _error(503, "unavailable", "the server is ending" if self.draining else "the model is being loaded",
                           (b"retry-after", b"1"))
         return self._full() if self.in_flight >= self.limits.queue else None
@@ -187,6 +198,12 @@ class App:
             parse = partial(forms.read, request.content_type, body, request.scope["query_string"])
             data = await version.in_background(parse) if is_large else parse()
             status, answer, items = await version.respond(data, work, is_large)
+            shadow = self.versions.shadow
+            if shadow is not None and status == 200:
+                if is_large:
+                    self.metrics.shadow_dropped(shadow.number)
+                else:
+                    self.shadow.offer(shadow, version.number, parse, answer, self.in_flight)
             return Response(status, answer, items=items)
         finally:
             timer.cancel()

@@ -34,16 +34,54 @@ class Metrics:
         self._errors = Counter("textjob_errors", "Items and requests with an error, by code.", ["version", "code"],
                                **more)
         self._model = Gauge("textjob_model_loaded", "1 for the version that answers.", ["name", "version"], **more)
+        self._states = Gauge("textjob_version_state", "1 for the state of each version: LOADING, AVAILABLE, UNLOADING "
+                             "or END.", ["version", "state"], **more)
+        self._shadow_seconds = Histogram("textjob_shadow_seconds", "Time for an answer in the shadow.", ["version"],
+                                         buckets=SECONDS, **more)
+        self._shadow_items = Counter("textjob_shadow_items", "Items that were answered in the shadow, too.",
+                                     ["version", "served"], **more)
+        self._disagreements = Counter("textjob_shadow_disagreements", "Items with another label in the shadow.",
+                                      ["version", "served"], **more)
+        self._dropped = Counter("textjob_shadow_dropped", "Requests that were not answered in the shadow, because of "
+                                "the load or their size.", ["version"], **more)
+        self._experiment = Counter("textjob_experiment_labels", "Predictions per label since the experiment was "
+                                   "changed.", ["version", "role", "label"], **more)
+        self._roles: Dict[str, str] = {}  # of the versions, during an experiment
         self._load = Gauge("textjob_model_load_seconds", "Time from the start of the load to readiness.", ["version"],
                            **more)
         self.queue = Gauge("textjob_queue_requests", "Requests that wait or are being answered.", **more)
         ProcessCollector(**more)
         self._children: Dict[Any, Any] = {}  # labels() takes longer than a look-up
 
-    def loaded(self, name: str, version: str, seconds: float) -> None:
-        """A version answers from now on."""
-        self._model.labels(name, version).set(1)
+    def load_time(self, version: str, seconds: float) -> None:
+        """A version was loaded."""
         self._load.labels(version).set(seconds)
+
+    def state(self, version: str, before: str, state: str) -> None:
+        """A version has another state."""
+        if before:
+            self._states.remove(version, before)
+        self._states.labels(version, state).set(1)
+
+    def use(self, name: str, served: str, others: Dict[str, str]) -> None:
+        """A version answers from now on; ``others`` are the roles of further versions, during an experiment."""
+        self._model.clear()
+        self._model.labels(name, served).set(1)
+        roles = dict(others, **{served: "served"}) if others else {}
+        if roles != self._roles:
+            self._roles = roles
+            self._experiment.clear()
+            self._children = {key: child for key, child in self._children.items() if key[0] is not self._experiment}
+
+    def shadow(self, version: str, served: str, seconds: float, items: int, disagreements: int) -> None:
+        """A request was answered in the shadow, too."""
+        self._child(self._shadow_seconds, version).observe(seconds)
+        self._child(self._shadow_items, version, served).inc(items)
+        self._child(self._disagreements, version, served).inc(disagreements)
+
+    def shadow_dropped(self, version: str) -> None:
+        """A request was not answered in the shadow."""
+        self._child(self._dropped, version).inc()
 
     def request(self, path: str, status: int, version: str) -> None:
         """A response was sent."""
@@ -60,9 +98,12 @@ class Metrics:
 
     def response(self, version: str, response: Any) -> None:
         """Count the labels and the codes of errors in a response of the project's own service."""
+        role = self._roles.get(version)
         for answer in answers_in(response):
             if "predicted_label" in answer:
                 self._child(self._labels, version, answer["predicted_label"]).inc()
+                if role is not None:
+                    self._child(self._experiment, version, role, answer["predicted_label"]).inc()
             elif isinstance(answer.get("error"), dict):
                 self._child(self._errors, version, answer["error"].get("code", "")).inc()
 

@@ -6,25 +6,29 @@ import os
 import resource
 import signal
 import socket
-import threading
-import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple, Optional
+from typing import Awaitable, Callable, Iterator, NamedTuple, Optional
 
 import uvicorn
 import uvloop
 
-from textjob.errors import INTERRUPTED, PackageError, UsageError
-from textjob.serving import host
+from textjob.errors import INTERRUPTED, UsageError
 from textjob.serving.connections import Connection
+from textjob.serving.experiment import Experiment
 from textjob.serving.http import App
 from textjob.serving.limits import DRAIN_SECONDS, Limits
 from textjob.serving.lines import Lines, LinesHandler
+from textjob.serving.loading import Loader
 from textjob.serving.metrics import Metrics
-from textjob.serving.versions import Version
+from textjob.serving.model_base import ModelBase
+from textjob.serving.polling import Poller
+from textjob.serving.versions import Versions
 
 BACKLOG = 4096  # connections that wait to be accepted
-VERSION = "1"  # of a server with one package
+VERSION = 1  # of a server with one package
+
+Supply = Callable[[Versions, Loader], Awaitable[None]]
+"""Loads versions and decides which of them answer, until it is cancelled."""
 
 
 class Options(NamedTuple):
@@ -44,17 +48,37 @@ class _Uvicorn(uvicorn.Server):  # type: ignore[misc]
         yield
 
 
-class Process:
-    """One run of the server; ``load`` makes the life cycle of the package, in a thread."""
+def package_of(folder: Path) -> Supply:
+    """One package, which is never replaced."""
+    async def supply(versions: Versions, loader: Loader) -> None:
+        version = await loader.load(str(VERSION), folder)
+        versions.add(VERSION, version)
+        versions.use(version)
 
-    def __init__(self, options: Options, limits: Limits, load: Callable[[], host.Server]) -> None:
-        self._options, self._limits, self._load = options, limits, load
+    return supply
+
+
+def versions_of(base: ModelBase, seconds: float, experiment: Optional[Experiment]) -> Supply:
+    """The versions of a model base, which is polled; ``experiment`` is None if there must be none."""
+    async def supply(versions: Versions, loader: Loader) -> None:
+        await Poller(base, seconds, experiment, versions, loader).run()
+
+    return supply
+
+
+class Process:
+    """One run of the server; ``prepare`` imports what the service of a package needs."""
+
+    def __init__(self, options: Options, limits: Limits, supply: Supply, prepare: Callable[[Path], None]) -> None:
+        self._options, self._supply = options, supply
         self._socket = _listen(options.host, options.port)
         self._lines = Lines()
         logging.basicConfig(level=logging.INFO, handlers=[LinesHandler(self._lines)], force=True)
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
-        self._metrics = Metrics()
-        self._app = App(limits, self._metrics, self._lines, read_token(options.token_file), options.strict)
+        metrics = Metrics()
+        self._versions = Versions(metrics, options.name, self._announce)
+        self._loader = Loader(options.name, prepare, limits, metrics, options.strict)
+        self._app = App(limits, metrics, self._lines, self._versions, read_token(options.token_file), options.strict)
         self._uvicorn = _Uvicorn(uvicorn.Config(
             self._app, http=Connection, loop="none", ws="none", lifespan="off", interface="asgi3", log_config=None,
             access_log=False, proxy_headers=False, server_header=False, timeout_keep_alive=limits.keep_alive,
@@ -76,23 +100,23 @@ class Process:
         loop = asyncio.get_event_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
-        began = time.perf_counter()
-        loaded: asyncio.Future[host.Server] = loop.create_future()
-        threading.Thread(target=_run_into, args=(self._load, loaded, loop), name="load", daemon=True).start()
+        supplying = asyncio.ensure_future(self._supply(self._versions, self._loader))
         serving = asyncio.ensure_future(self._uvicorn.serve(sockets=[self._socket]))
-        await asyncio.wait({serving, loaded}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, supplying}, return_when=asyncio.FIRST_COMPLETED)
         try:
-            if loaded.done() and not serving.done():
-                version = Version(VERSION, loaded.result(), self._limits, self._metrics, self._options.strict)
-                self._metrics.loaded(self._options.name, VERSION, time.perf_counter() - began)
-                self._app.version = version
-                print(f"serving {self._options.name} version {VERSION} on {_url(self._socket)}", flush=True)
+            if supplying.done():
+                supplying.result()
+                await serving
         finally:
-            if self._app.version is None:
-                self._uvicorn.should_exit = True
+            supplying.cancel()
+            self._uvicorn.should_exit = True
             await serving
-            if self._app.version is not None:
-                self._app.version.stop()
+            self._app.shadow.stop()
+            self._versions.stop()
+
+    def _announce(self, version: str) -> None:
+        """The first version is loaded."""
+        print(f"serving {self._options.name} version {version} on {_url(self._socket)}", flush=True)
 
     def _on_signal(self, number: int) -> None:
         if self._signal is not None:
@@ -104,7 +128,7 @@ class Process:
 
     async def _drain(self, seconds: float) -> None:
         """Answer what is in flight; the listening socket stays open, so that /health is seen to be 503."""
-        if self._app.version is not None:
+        if self._versions.served is not None:
             await asyncio.sleep(seconds)
         while self._app.in_flight:
             await asyncio.sleep(0.02)
@@ -119,21 +143,6 @@ def read_token(file: str) -> str:
     if not token or not token.isascii() or len(token.split()) > 1:
         raise UsageError(f"--token_file {file}: expected one line with a token of ASCII characters without blanks")
     return token
-
-
-def _run_into(load: Callable[[], Any], future: "asyncio.Future[Any]", loop: asyncio.AbstractEventLoop) -> None:
-    def deliver(setter: Callable[[Any], None], outcome: Any) -> None:
-        if not future.done():
-            setter(outcome)
-
-    try:
-        setter, outcome = future.set_result, load()
-    except host.ServiceError as error:
-        setter, outcome = future.set_exception, PackageError(str(error))
-    except Exception as error:
-        setter, outcome = future.set_exception, error
-    with contextlib.suppress(RuntimeError):  # the server has ended before the load
-        loop.call_soon_threadsafe(deliver, setter, outcome)
 
 
 def _listen(address: str, port: int) -> socket.socket:

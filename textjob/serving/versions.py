@@ -1,20 +1,23 @@
-"""A loaded version of a model, and how it answers requests.
-
-The place for ``--model_base``: what polls its folders makes the next :class:`Version`, replaces ``App.version`` by it
-between two batches, and calls :meth:`Version.stop` of the old one when its last request is answered.
-"""
+"""The loaded versions of a model: how each answers requests, and which of them answers a request."""
 import asyncio
+import contextlib
+import gc
+import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from textjob.serving import host
+from textjob.serving import experiment, host
 from textjob.serving.batching import Batcher, rows_method
 from textjob.serving.calls import Calls
 from textjob.serving.limits import Limits
 from textjob.serving.metrics import Metrics
 
 MANY_ITEMS = 64  # the answers to more items are made outside the event loop
+LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"  # the words of TensorFlow Serving
+
+log = logging.getLogger(__name__)
 
 Reply = Tuple[int, bytes, Optional[int]]
 """Status, body, and the number of items (None: a service that does not tell)."""
@@ -31,8 +34,11 @@ class StoppedError(Exception):
 class Version:
     """The service of a package. It is batched if its class defines ``rows``, else called once per request."""
 
-    def __init__(self, number: str, server: host.Server, limits: Limits, metrics: Metrics, strict: bool) -> None:
-        self.number, self._server, self._metrics = number, server, metrics
+    def __init__(self, number: str, server: host.Server, limits: Limits, metrics: Metrics, strict: bool,
+                 freed: Callable[[], None] = lambda: None) -> None:
+        self.number, self._server, self._metrics, self._freed = number, server, metrics, freed
+        self._requests = 0
+        self._retired: Optional[Callable[[], None]] = None
         self._loop = asyncio.get_event_loop()
         self._large = ThreadPoolExecutor(1)  # one at a time, because a large request takes much memory
         rows = None if strict else rows_method(server.service)
@@ -58,6 +64,36 @@ class Version:
     async def in_background(self, function: Callable[[], Any]) -> Any:
         """Run a function that takes long because its request is large."""
         return await self._loop.run_in_executor(self._large, function)
+
+    @contextlib.contextmanager
+    def request(self) -> Iterator[None]:
+        """Keep the version loaded during a request."""
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            self._end_if_idle()
+
+    def retire(self, ended: Callable[[], None]) -> None:
+        """Free the version when its last request is answered; then call ``ended`` in the event loop."""
+        self._retired = ended
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._retired is not None and not self._requests:
+            ended, self._retired = self._retired, None
+            self.stop()
+            threading.Thread(target=self._free, args=(ended,), name="free", daemon=True).start()
+
+    def _free(self, ended: Callable[[], None]) -> None:
+        if self._batcher is not None:
+            self._batcher.join()
+        self._freed()
+        del self._server, self._batcher, self._calls
+        gc.collect()
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(ended)
 
     def stop(self) -> None:
         """End the threads, each after what it does now."""
@@ -95,3 +131,85 @@ class Version:
         body = host.encode(response).encode("utf-8")
         self._metrics.response(self.number, response)
         return body
+
+
+class State(NamedTuple):
+    """The state of a version, and the reason if it is not served."""
+
+    name: str
+    reason: str = ""
+
+
+class Versions:
+    """Which version answers a request: one of the split by the request's id, else the served version."""
+
+    def __init__(self, metrics: Metrics, name: str, on_first: Callable[[str], None]) -> None:
+        self.served: Optional[Version] = None
+        self.shadow: Optional[Version] = None
+        self._split: List[Tuple[float, Version]] = []
+        self._loaded: Dict[int, Version] = {}
+        self._states: Dict[str, State] = {}
+        self._metrics, self._name, self._on_first = metrics, name, on_first
+
+    def choose(self, request_id: bytes) -> Optional[Version]:
+        """The version that answers the request; None if no version is loaded yet."""
+        if self._split:
+            position = experiment.position(request_id)
+            for end, version in self._split:
+                if position < end:
+                    return version
+        return self.served
+
+    def loaded(self, number: int) -> Optional[Version]:
+        """A loaded version, also one that no request is sent to by its id."""
+        return self._loaded.get(number)
+
+    def states(self) -> Dict[str, State]:
+        """The state of each version that was loaded, or whose load failed, since the start."""
+        return dict(self._states)
+
+    def set_state(self, number: int, state: str, reason: str = "") -> None:
+        """Record the state of a version."""
+        before = self._states.get(str(number))
+        self._states[str(number)] = State(state, reason)
+        self._metrics.state(str(number), before.name if before else "", state)
+
+    def add(self, number: int, version: Version) -> None:
+        """A version was loaded."""
+        self._loaded[number] = version
+        self.set_state(number, AVAILABLE)
+
+    def use(self, served: Version, wanted: experiment.Experiment = experiment.NONE) -> None:
+        """From now on, send new requests to these versions; the others are freed when their requests are answered."""
+        shares = [(percent, self._loaded[number]) for number, percent in wanted.split if number in self._loaded]
+        ends = [sum(percent for percent, _ in shares[:index + 1]) for index in range(len(shares))]
+        self._split = [(end, version) for end, (_, version) in zip(ends, shares)]
+        shadow = self._loaded.get(wanted.shadow) if wanted.shadow is not None else None
+        self.shadow = None if shadow is served else shadow
+        before, self.served = self.served, served
+        roles = {version.number: "split" for _, version in shares if version is not served}
+        if self.shadow is not None:
+            roles[self.shadow.number] = "shadow"
+        self._metrics.use(self._name, served.number, roles)
+        if before is None:
+            self._on_first(served.number)
+        elif before is not served:
+            log.info("version %s answers now, instead of version %s", served.number, before.number)
+        for number, version in list(self._loaded.items()):
+            if version is not served and version.number not in roles:
+                self._retire(number, version)
+
+    def stop(self) -> None:
+        """End the threads of all versions."""
+        for version in self._loaded.values():
+            version.stop()
+
+    def _retire(self, number: int, version: Version) -> None:
+        def ended() -> None:
+            if self._loaded.get(number) is None:  # it has not been loaded again meanwhile
+                self.set_state(number, END)
+            log.info("version %s is freed", number)
+
+        del self._loaded[number]
+        self.set_state(number, UNLOADING)
+        version.retire(ended)

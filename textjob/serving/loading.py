@@ -1,0 +1,126 @@
+"""Loads a version in a thread while other versions answer, and frees the memory of those that do not answer any more.
+
+Loading runs Python code for about a second. While it does, threads give up the interpreter after half a millisecond
+instead of five, because each request needs it several times.
+
+TensorFlow's modules are excluded from garbage collection (``gc.freeze``), because a collection of all objects stops the
+process for 0.1 s. The graph of a version has reference cycles, so it needs a collection when the version is freed.
+"""
+import asyncio
+import contextlib
+import gc
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+from textjob import manifest
+from textjob.errors import PackageError
+from textjob.packaging import package
+from textjob.paths import SHIMS
+from textjob.serving import host
+from textjob.serving.batching import rows_method
+from textjob.serving.limits import Limits
+from textjob.serving.metrics import Metrics
+from textjob.serving.versions import Version
+
+SWITCH_SECONDS = 0.0005
+WARM_UP = (1, 8, 64)  # items per call of the model before the first request
+TEXT = "warm-up"  # for a package without golden texts
+
+
+class Loader:
+    """Makes versions; ``prepare`` imports what the service of a package needs."""
+
+    def __init__(self, name: str, prepare: Callable[[Path], None], limits: Limits, metrics: Metrics, strict: bool
+                 ) -> None:
+        self._name, self._prepare, self._limits = name, prepare, limits
+        self._metrics, self._strict = metrics, strict
+        self._frozen = False
+
+    async def load(self, number: str, folder: Path, freed: Callable[[], None] = lambda: None) -> Version:
+        """A version that is ready to answer; ``freed`` is called, in a thread, when it is freed.
+
+        Raises:
+            PackageError: the service does not start.
+        """
+        began = time.perf_counter()
+        server: host.Server = await in_thread(lambda: self._load(folder))
+        version = Version(number, server, self._limits, self._metrics, self._strict, freed)
+        self._metrics.load_time(number, time.perf_counter() - began)
+        return version
+
+    def _load(self, folder: Path) -> host.Server:
+        self._prepare(folder)
+        if not self._frozen:
+            self._frozen = True
+            gc.collect()
+            gc.freeze()
+        with _short_turns():
+            try:
+                server = host.Server(str(folder), str(SHIMS), self._name)
+            except host.ServiceError as error:
+                raise PackageError(str(error))
+            finally:
+                _forget_modules(folder)
+            _warm_up(server.service, folder)
+        return server
+
+
+async def in_thread(function: Callable[[], Any]) -> Any:
+    """What a function returns, which runs in a thread that does not delay the end of the process."""
+    loop = asyncio.get_event_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def deliver(outcome: Any, failure: Any) -> None:
+        if future.done():
+            return
+        if failure is None:
+            future.set_result(outcome)
+        else:
+            future.set_exception(failure)
+
+    def run() -> None:
+        try:
+            outcome, failure = function(), None
+        except Exception as error:
+            outcome, failure = None, error
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            loop.call_soon_threadsafe(deliver, outcome, failure)
+
+    threading.Thread(target=run, name="load", daemon=True).start()
+    return await future
+
+
+@contextlib.contextmanager
+def _short_turns() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _forget_modules(folder: Path) -> None:
+    """Let the next version import its own modules, where its service file imports files beside it."""
+    inside = os.path.abspath(str(folder)) + os.sep
+    for name, module in list(sys.modules.items()):
+        if os.path.abspath(getattr(module, "__file__", None) or os.sep).startswith(inside):
+            del sys.modules[name]
+    for path in [path for path in sys.path_importer_cache if (os.path.abspath(path) + os.sep).startswith(inside)]:
+        del sys.path_importer_cache[path]
+
+
+def _warm_up(service: Any, folder: Path) -> None:
+    """Call the model with batches of several sizes; the requests of a service without ``rows`` are unknown."""
+    rows = rows_method(service)
+    if rows is None:
+        return
+    golden = manifest.read_json(folder / package.CARD).get("golden", []) if (folder / package.CARD).is_file() else []
+    texts = [entry["text"] for entry in golden if isinstance(entry.get("text"), str)] or [TEXT]
+    items = service._preprocess({"req_data": [{"text": text} for text in texts]}).items
+    for size in WARM_UP:
+        rows([items[index % len(items)] for index in range(size)])
