@@ -101,9 +101,10 @@ class Base:
         (self._aside / "experiment").write_text(text, encoding="utf-8")
         os.replace(str(self._aside / "experiment"), str(self.folder / "experiment.yaml"))
 
-    def start(self, start: Start, *flags: str, **more: Any) -> Server:
-        """A server of this model base that polls often."""
-        server: Server = start(self.folder, "--poll_seconds", "0.05", *flags, model_flag="--model_base", **more)
+    def start(self, start: Start, *flags: str) -> Server:
+        """A server of this model base that polls often, and does not import Keras, which no version needs."""
+        server: Server = start(self.folder, "--poll_seconds", "0.05", *flags, model_flag="--model_base",
+                               environment={"TF_USE_LEGACY_KERAS": "1"})
         return server
 
 
