@@ -344,8 +344,8 @@ def _serve_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--port", type=int, default=8080, metavar="N", help="default 8080; 0 chooses a free port")
     sub.add_argument("--strict", action="store_true", help="only what the platform's server does: POST /, GET /health, "
                      "one call of the service per request")
-    sub.add_argument("--token_file", metavar="FILE", help="a file with a token that every request but /health must "
-                     "send, as Authorization: Bearer TOKEN")
+    sub.add_argument("--token_file", metavar="FILE", help="a file with a token that every request but /health and "
+                     "the page must send, as Authorization: Bearer TOKEN")
     limits = sub.add_argument_group("limits (the defaults are those of the platform)")
     limits.add_argument("--body_limit", type=float, default=12, metavar="MB", help="size of a body (default 12)")
     limits.add_argument("--time_limit", type=float, default=40, metavar="S",

@@ -45,6 +45,7 @@ class Server:
     """The loaded service of a package; :meth:`post` and :meth:`request` answer as the platform does."""
 
     def __init__(self, package: str, shims: str, name: str = "serve") -> None:
+        self.package = package
         if importlib.util.find_spec("model_service") is None:
             sys.path.append(shims)
         service_class = _leaf_class(_load(os.path.join(package, SERVICE)))

@@ -9,9 +9,10 @@ import json
 import random
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any, Awaitable, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from textjob.serving import forms, host
+from textjob.serving import forms, host, openapi, pages
 from textjob.serving.connections import EXTENSION
 from textjob.serving.limits import BODIES, LARGE, Limits
 from textjob.serving.lines import Lines, timestamp
@@ -82,10 +83,13 @@ class App:
         self.in_flight = 0
         self._bodies = 0  # bytes of bodies and large responses in memory
         self._lines, self._token = lines, token.encode("utf-8")
+        self._has_page = not strict
         self._routes: Dict[str, Dict[str, Callable[[Request], Awaitable[Response]]]] = {
             "/": {"POST": self._predict}, "/health": {"GET": self._health}}
         if not strict:
             self._routes["/metrics"] = {"GET": self._show_metrics}
+            self._routes["/card"] = {"GET": partial(self._describe, pages.card)}
+            self._routes["/openapi.json"] = {"GET": partial(self._describe, openapi.document)}
         metrics.queue.set_function(lambda: self.in_flight)
 
     async def __call__(self, scope: Dict[str, Any], receive: Any, send: Any) -> None:
@@ -122,7 +126,7 @@ class App:
     def _record(self, request: Request, response: Response, version: str, seconds: float) -> None:
         path = request.scope["path"] if request.scope["path"] in self._routes else "other"
         self.metrics.request(path, response.status, version)
-        if path == "/" and response.status == 200:
+        if path == "/" and request.scope["method"] == "POST" and response.status == 200:
             self.metrics.prediction(version, seconds, response.items or 0)
         self._lines.write(host.encode({
             "time": timestamp(time.time()), "id": request.id.decode(), "path": request.scope["path"][:100],
@@ -131,6 +135,9 @@ class App:
 
     async def _respond(self, request: Request) -> Response:
         path, method = request.scope["path"], request.scope["method"]
+        if self._has_page and path == "/" and method in ("GET", "HEAD") and pages.accepts_html(
+                request.scope["headers"]):
+            return Response(200, *pages.page())  # without a token, because a browser cannot send one with the address
         if self._token and path != "/health" and not hmac.compare_digest(
                 request.authorization, b"Bearer " + self._token):
             return _error(401, "unauthorized", "send the header Authorization: Bearer TOKEN with the token of "
@@ -149,6 +156,12 @@ class App:
             return Response(200, b'{"status": "OK", "health": "true"}')
         state = "draining" if self.draining else "loading"
         return Response(503, json.dumps({"status": state, "health": "false"}).encode())
+
+    async def _describe(self, describe: Callable[[str, str, Path], bytes], request: Request) -> Response:
+        version = self.versions.served
+        if version is None:
+            return self._refused() or self._full()
+        return Response(200, describe(self.versions.name, version.number, version.folder))
 
     async def _show_metrics(self, request: Request) -> Response:
         return Response(200, self.metrics.text(), ((b"content-type", CONTENT_TYPE.encode()),))

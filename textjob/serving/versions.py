@@ -6,6 +6,7 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from textjob.serving import experiment, host
@@ -44,6 +45,11 @@ class Version:
         rows = None if strict else rows_method(server.service)
         self._batcher = Batcher(rows, self._loop, partial(metrics.batch, number)) if rows else None
         self._calls = None if rows else Calls(limits.threads, self._loop)
+
+    @property
+    def folder(self) -> Path:
+        """The package."""
+        return Path(self._server.package)
 
     async def respond(self, data: Any, stopped: "asyncio.Future[Any]", is_large: bool) -> Reply:
         """The response to a parsed body; raises what ``stopped`` gets as an exception while the request waits."""
@@ -149,7 +155,7 @@ class Versions:
         self._split: List[Tuple[float, Version]] = []
         self._loaded: Dict[int, Version] = {}
         self._states: Dict[str, State] = {}
-        self._metrics, self._name, self._on_first = metrics, name, on_first
+        self._metrics, self.name, self._on_first = metrics, name, on_first
 
     def choose(self, request_id: bytes) -> Optional[Version]:
         """The version that answers the request; None if no version is loaded yet."""
@@ -190,7 +196,7 @@ class Versions:
         roles = {version.number: "split" for _, version in shares if version is not served}
         if self.shadow is not None:
             roles[self.shadow.number] = "shadow"
-        self._metrics.use(self._name, served.number, roles)
+        self._metrics.use(self.name, served.number, roles)
         if before is None:
             self._on_first(served.number)
         elif before is not served:
