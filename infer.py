@@ -170,6 +170,7 @@ def serve(args: argparse.Namespace) -> int:
                                 "exclude --strict, because the platform has no experiments")
     flags = None if args.strict else experiment.of_flags(args.split, args.shadow)
     options = server.Options(args.name, args.host, args.port, args.strict, args.token_file or "")
+    process.limit_threads()
     with contextlib.ExitStack() as stack:
         if args.model_base:
             supply = server.versions_of(stack.enter_context(_model_base(args.model_base)), args.poll_seconds, flags)

@@ -128,6 +128,24 @@ def test_short_texts_are_not_padded_to_long_ones() -> None:
         assert max(sizes) < 64 or max(sizes) <= 8 * min(sizes)
 
 
+def test_titles_of_two_length_classes_share_a_batch() -> None:
+    titles = [b"t" * size for size in range(30, 94)]
+
+    async def work(batcher: Batcher, model: Model) -> None:
+        await asyncio.gather(*[submit(batcher, [title]) for title in titles])
+
+    assert [len(batch) for batch in run(work).batches] == [len(titles)]
+
+
+def test_neighbouring_length_classes_do_not_share_a_batch_if_that_adds_much_padding() -> None:
+    async def work(batcher: Batcher, model: Model) -> None:
+        await asyncio.gather(*[submit(batcher, [b"x" * size]) for size in [20] * 60 + [250] * 5])
+
+    batches = run(work).batches
+    assert [len(batch) for batch in batches] == [60, 5]
+    assert all(len(batch) * max(map(len, batch)) - sum(map(len, batch)) <= 2 * batching.PADDING for batch in batches)
+
+
 def test_long_texts_and_large_requests_delay_a_short_one_by_a_few_batches_only() -> None:
     async def work(batcher: Batcher, model: Model) -> None:
         first = await occupy(batcher, model)

@@ -5,7 +5,8 @@ for more items: under load the queue fills while the model computes, and a reque
 
 Items of similar length share a batch, because a batch is padded to its longest item. The length classes take turns, and
 within a class so do the requests, so that neither long texts nor large requests delay short ones by more than a few
-batches. The rows of a request keep the order of its items.
+batches. Items of the neighbouring classes join a batch as long as the padding costs less than a further call of the
+model. The rows of a request keep the order of its items.
 """
 import asyncio
 import threading
@@ -14,6 +15,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
 ITEMS = 128  # per batch
 BYTES = 64 * 1024  # of a batch, padded to its longest item; an item that is longer forms a batch of its own
+PADDING = 2 * 1024  # bytes that the items of each neighbouring length class may add to the padding of a batch
 CLASSES = 5  # of lengths: below 64, 256, 1024 and 4096 bytes, and longer ones
 
 
@@ -95,13 +97,16 @@ class Batcher:
             self._loop.call_soon_threadsafe(_deliver, results)
 
     def _take(self) -> List[Tuple[Job, int]]:
-        """The next batch: items of the next length class that has any."""
+        """The next batch: items of the next length class that has any, and fitting items of its neighbours."""
         for _ in range(CLASSES):
-            queue = self._classes[self._turn]
-            self._turn = (self._turn + 1) % CLASSES
-            batch = _batch_of(queue)
-            if batch:
-                return batch
+            turn, self._turn = self._turn, (self._turn + 1) % CLASSES
+            batch = _Batch()
+            batch.fill(self._classes[turn], BYTES)
+            if batch.items:
+                for neighbour in (turn - 1, turn + 1):
+                    if 0 <= neighbour < CLASSES:
+                        batch.fill(self._classes[neighbour], PADDING)
+                return batch.items
         return []
 
     def _results(self, batch: List[Tuple[Job, int]]) -> List[Result]:
@@ -130,23 +135,31 @@ def _length_class(item: Any) -> int:
     return min(max(0, _size(item).bit_length() - 5) // 2, CLASSES - 1)
 
 
-def _batch_of(queue: Deque[Part]) -> List[Tuple[Job, int]]:
-    """Take items from the front of a queue, one of each request in turn."""
-    batch: List[Tuple[Job, int]] = []
-    longest = 1
-    while queue and len(batch) < ITEMS:
-        job, indexes = queue[0]
-        if job.future.done():  # the time of the request is over, or its client has gone
+class _Batch:
+    """Items for one call of the model, with the length of the longest item and of all items."""
+
+    def __init__(self) -> None:
+        self.items: List[Tuple[Job, int]] = []
+        self._longest, self._total = 1, 0
+
+    def fill(self, queue: Deque[Part], padding: int) -> None:
+        """Take items from the front of a queue, one of each request in turn; they may add ``padding`` bytes."""
+        padding += self._longest * len(self.items) - self._total
+        while queue and len(self.items) < ITEMS:
+            job, indexes = queue[0]
+            if job.future.done():  # the time of the request is over, or its client has gone
+                queue.popleft()
+                continue
+            size = _size(job.items[indexes[0]])
+            longest, total = max(self._longest, size), self._total + size
+            padded = longest * (len(self.items) + 1)
+            if self.items and (padded > BYTES or padded - total > padding):
+                break
+            self._longest, self._total = longest, total
+            self.items.append((job, indexes.popleft()))
             queue.popleft()
-            continue
-        longest = max(longest, _size(job.items[indexes[0]]))
-        if batch and longest * (len(batch) + 1) > BYTES:
-            break
-        batch.append((job, indexes.popleft()))
-        queue.popleft()
-        if indexes:
-            queue.append((job, indexes))
-    return batch
+            if indexes:
+                queue.append((job, indexes))
 
 
 def _deliver(results: List[Result]) -> None:
