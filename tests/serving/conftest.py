@@ -35,3 +35,16 @@ def echo_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_package(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained package, with its service."""
     return Path(shutil.copytree(str(tiny_run / "cnn" / "model"), str(tmp_path_factory.mktemp("own") / "model")))
+
+
+@pytest.fixture(scope="module")
+def limited(echo_package: Path, start: Start) -> Server:
+    """A server with a small queue and one thread; its deadlines are never reached."""
+    return start(echo_package, "--body_limit", "1", "--queue_limit", "3", "--threads", "1", "--time_limit", "600",
+                 "--arrival_limit", "600").ready()
+
+
+@pytest.fixture(scope="module")
+def hasty(echo_package: Path, start: Start) -> Server:
+    """A server with a short deadline for the arrival of requests."""
+    return start(echo_package, "--time_limit", "600", "--arrival_limit", "2").ready()

@@ -28,8 +28,9 @@ class Foreign(TfServingBaseService):
     def _preprocess(self, data):
         if "started" in data:
             open(data["started"], "a").close()
-            while not os.path.exists(data["gate"]):
-                time.sleep(0.01)
+        gate = data.get("gate", GATE)
+        while gate and not os.path.exists(gate):
+            time.sleep(0.01)
         return data
 
     def _inference(self, data):
@@ -70,11 +71,14 @@ def own(folder: Path, number: int, classes: int = 2) -> Path:
     return folder
 
 
-def foreign(folder: Path, number: int, source: str = FOREIGN, **files: str) -> Path:
-    """A package with a service file that was not made by this project, and further files beside it."""
+def foreign(folder: Path, number: int, source: str = FOREIGN, gate: str = "", **files: str) -> Path:
+    """A package with a service file that was not made by this project, and further files beside it.
+
+    Its answers wait until the file ``gate`` exists.
+    """
     folder.mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(b"")
-    (folder / "customize_service.py").write_text(f"VERSION = {number}\n{source}", encoding="utf-8")
+    (folder / "customize_service.py").write_text(f"VERSION = {number}\nGATE = {gate!r}\n{source}", encoding="utf-8")
     for name, content in files.items():
         (folder / f"{name}.py").write_text(content, encoding="utf-8")
     manifest.write_manifest(folder)
@@ -102,9 +106,8 @@ class Base:
         os.replace(str(self._aside / "experiment"), str(self.folder / "experiment.yaml"))
 
     def start(self, start: Start, *flags: str) -> Server:
-        """A server of this model base that polls often, and does not import Keras, which no version needs."""
-        server: Server = start(self.folder, "--poll_seconds", "0.05", *flags, model_flag="--model_base",
-                               environment={"TF_USE_LEGACY_KERAS": "1"})
+        """A server of this model base that polls often."""
+        server: Server = start(self.folder, "--poll_seconds", "0.05", *flags, model_flag="--model_base")
         return server
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from textjob.paths import PROJECT
+from textjob.process import WITHOUT_KERAS  # no service of these tests needs it, and its import takes seconds
 
 JSON = {"Content-Type": "application/json"}
 PATIENCE = 120.0  # seconds after which a test gives up
@@ -27,7 +28,7 @@ class Server:
         command = [sys.executable, str(PROJECT / "infer.py"), "serve", model_flag, str(package), *flags]
         with log.open("wb") as file:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr or file, text=True,
-                                            env=dict(os.environ, **environment or {}))
+                                            env=dict(os.environ, **WITHOUT_KERAS, **environment or {}))
         self.output, self.port = "", 0
 
     def ready(self) -> "Server":

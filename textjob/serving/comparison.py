@@ -29,10 +29,10 @@ class Sample(NamedTuple):
 def read(url: str, token: str = "") -> List[Sample]:
     """The metrics at the address of a server."""
     address = url if "://" in url else f"http://{url}"
-    if urlsplit(address).path in ("", "/"):
-        address = address.rstrip("/") + "/metrics"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
+        if urlsplit(address).path in ("", "/"):
+            address = address.rstrip("/") + "/metrics"
         with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=SECONDS) as response:
             text = response.read().decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
@@ -42,15 +42,20 @@ def read(url: str, token: str = "") -> List[Sample]:
     except (OSError, ValueError) as error:
         raise UsageError(f"--metrics {url}: {address} cannot be read: {getattr(error, 'reason', error)}; expected the "
                          "address of a running server, such as http://127.0.0.1:8080")
-    try:
-        samples = [Sample(sample.name, dict(sample.labels), sample.value)
-                   for family in text_string_to_metric_families(text) for sample in family.samples]
-    except ValueError:
-        samples = []
+    samples = parsed(text)
     if not any(sample.name == "textjob_model_loaded" for sample in samples):
         raise UsageError(f"--metrics {url}: {address} has no metrics of a loaded model of infer.py serve; expected the "
                          "address of such a server, such as http://127.0.0.1:8080, and a model that is loaded")
     return samples
+
+
+def parsed(text: str) -> List[Sample]:
+    """The lines of the text format; empty if the text has another format."""
+    try:
+        return [Sample(sample.name, dict(sample.labels), sample.value)
+                for family in text_string_to_metric_families(text) for sample in family.samples]
+    except ValueError:
+        return []
 
 
 def report(samples: List[Sample]) -> str:
