@@ -22,7 +22,7 @@ Built = Tuple[Dict[str, Any], Dict[str, Any]]
 def scores(words: Any) -> Any:
     """Probabilities by the sum of the words' vectors; ``words`` are strings [batch, n], "" is padding."""
     vectors = tf.gather(tf.constant(WEIGHTS), tf.strings.to_hash_bucket_fast(words, 50))
-    return tf.nn.softmax(tf.reduce_sum(vectors * tf.cast(words != "", tf.float32)[:, :, None], 1))
+    return tf.nn.softmax(tf.reduce_sum(vectors * tf.cast(tf.not_equal(words, ""), tf.float32)[:, :, None], 1))
 
 
 def split(texts: Any) -> Any:

@@ -60,6 +60,24 @@ def nested_functional():
     return tf.keras.Model(more, K.Dense(3, activation="softmax")(K.BatchNormalization()(inner(more))))
 
 
+def heads():
+    """The encoder of a transformer."""
+    ids = tf.keras.Input((LENGTH,))
+    x = K.Embedding(WORDS, 8)(ids)
+    x = K.LayerNormalization()(K.add([x, K.MultiHeadAttention(2, 4, dropout=0.1)(x, x)]))
+    return tf.keras.Model(ids, K.Dense(3, activation="softmax")(mean(x)))
+
+
+def cross_heads():
+    """Queries from one sequence, keys and values from a shorter one of a nested model; the scores are unused."""
+    ids, inner = tf.keras.Input((LENGTH,)), tf.keras.Input((LENGTH, 8))
+    x = K.Embedding(WORDS, 8)(ids)
+    y = tf.keras.Model(inner, K.Conv1D(6, 3)(inner))(x)
+    x, _ = K.MultiHeadAttention(2, 4, value_dim=3, output_shape=5, use_bias=False)(
+        x, value=y, key=y, return_attention_scores=True)
+    return tf.keras.Model(ids, K.Dense(3, activation="softmax")(mean(x)))
+
+
 def logit():
     model = tf.keras.Sequential([K.Embedding(WORDS, 8, input_length=LENGTH), K.LSTM(6), K.Dense(1)])
     model.compile("adam", tf.keras.losses.BinaryCrossentropy(from_logits=True))
@@ -82,6 +100,10 @@ MODELS = {
     "gru": lambda: sequence(K.GRU(6)),
     "gru_reset_after": lambda: sequence(K.GRU(6, reset_after=True)),
     "gru_reset_before": lambda: sequence(K.GRU(6, reset_after=False)),
+    "heads": heads,
+    "heads_cross": cross_heads,
+    "heads_masked": masked(lambda x: mean(K.MultiHeadAttention(2, 4)(x, x))),
+    "heads_masked_sum": masked(lambda x: mean(K.add([x, K.MultiHeadAttention(2, 4)(x, x)]))),
     "hard_lstm": lambda: sequence(K.LSTM(6, recurrent_activation="hard_sigmoid", implementation=1)),
     "lambda": lambda: sequence(K.Lambda(lambda x: x * 2), K.GRU(6)),
     "logit": logit,

@@ -81,6 +81,29 @@ def test_the_hard_sigmoid_of_a_file_is_that_of_its_keras(
     assert np.allclose(loaded(IDS), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("version, applies_masks", [("2.6.0", False), ("2.10.0", True)])
+def test_attention_heads_apply_masks_as_the_keras_of_the_file(
+        version: str, applies_masks: bool, tmp_path: Path) -> None:
+    def build(mask_zero: bool) -> Any:
+        ids, random = tf.keras.Input((6,)), np.random.RandomState(1)
+        x = K.Embedding(20, 8, mask_zero=mask_zero, name="embedding")(ids)
+        x = K.GlobalAveragePooling1D()(K.MultiHeadAttention(2, 4, name="heads")(x, x))
+        model = tf.keras.Model(ids, K.Dense(3, activation="softmax")(x))
+        model.set_weights([random.normal(0, 0.7, weight.shape) for weight in model.get_weights()])
+        return model
+    path = tmp_path / "m.h5"
+    build(False).save(str(path))
+    with h5py.File(str(path), "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        layers = {layer["name"]: layer for layer in config["config"]["layers"]}
+        layers["embedding"]["config"]["mask_zero"] = True
+        layers["heads"]["config"]["query_shape"] = [None, 6, 8]
+        layers["heads"]["inbound_nodes"] = [[["embedding", 0, 0, {"value": ["embedding", 0, 0]}]]]
+        file.attrs["model_config"], file.attrs["keras_version"] = json.dumps(config), version
+    padded = np.concatenate([IDS[:, :3], np.zeros_like(IDS[:, :3])], 1)
+    assert np.allclose(load(path)(padded), build(applies_masks)(padded), atol=1e-6)
+
+
 def test_a_model_whose_predictions_depended_on_the_device_is_refused(tmp_path: Path) -> None:
     model = of_ids(K.Bidirectional(K.LSTM(4, return_sequences=True)), K.GlobalMaxPooling1D(), K.Dense(2))
     path = old_file(tmp_path / "m.h5", model, lambda layers: layers["Embedding"].update(mask_zero=True), "2.2.4-tf")

@@ -20,9 +20,10 @@ TRAINING_ONLY = ("_initializer", "_regularizer", "_constraint")
 ANY_VALUE: List[Any] = []
 NEUTRAL: Dict[str, List[Any]] = {
     "adjustment": [None], "causal": [False], "dynamic": [False], "fused": ANY_VALUE, "groups": [1],
-    "implementation": ANY_VALUE, "input_length": ANY_VALUE, "noise_shape": ANY_VALUE, "ragged": [False],
+    "implementation": ANY_VALUE, "input_length": ANY_VALUE, "key_shape": ANY_VALUE, "noise_shape": ANY_VALUE,
+    "query_shape": ANY_VALUE, "ragged": [False],
     "renorm": [False], "renorm_clipping": ANY_VALUE, "renorm_momentum": ANY_VALUE, "sparse": [False],
-    "time_major": [False], "trainable": ANY_VALUE, "virtual_batch_size": [None],
+    "time_major": [False], "trainable": ANY_VALUE, "value_shape": ANY_VALUE, "virtual_batch_size": [None],
 }
 """Keyword that Keras 3 dropped from a layer → the values with which it never changed a prediction."""
 
@@ -54,7 +55,7 @@ def converted(config: Any) -> Any:
     layer = getattr(tf.keras.layers, kind, None)
     if not inspect.isclass(layer):
         return dict(config, config=inner)
-    if kind in keras_old_layers.REPLACED:
+    if kind in (*keras_old_layers.REPLACED, keras_old_layers.ATTENTION):
         return dict(config, config=_layer(kind, layer, inner))
     # The module is necessary for a layer within a layer, as in Bidirectional.
     return dict(config, module="keras.layers", registered_name=None, config=_layer(kind, layer, inner))
@@ -74,7 +75,20 @@ def _model(kind: str, config: Config) -> Config:
         if each["class_name"] in MODELS:
             config = _with_shifted_calls(dict(config, layers=layers), each["config"]["name"])
             layers = config["layers"]
+    for each in layers:
+        if each["class_name"] == keras_old_layers.ATTENTION:
+            each["inbound_nodes"] = [_call(*call) for call in each.get("inbound_nodes", [])]
     return dict(config, layers=layers)
+
+
+def _call(query: List[Any]) -> Config:
+    """The call of a layer with one positional argument in the form of Keras 3, which reads tensors as keywords."""
+    def tensor(value: Any) -> Any:
+        if not isinstance(value, list) or len(value) != 3 or not isinstance(value[0], str):
+            return value
+        return {"class_name": "__keras_tensor__", "config": {
+            "shape": [None], "dtype": "float32", "keras_history": value}}  # only the history is used
+    return {"args": [tensor(query[:3])], "kwargs": {name: tensor(value) for name, value in query[3].items()}}
 
 
 def _with_shifted_calls(config: Config, name: str) -> Config:
@@ -90,6 +104,8 @@ def _with_shifted_calls(config: Config, name: str) -> Config:
         elif isinstance(value, list):
             for each in value:
                 collect(each)
+        elif isinstance(value, dict):  # keywords of a call
+            collect(list(value.values()))
 
     config = copy.deepcopy(config)
     collect([each.get("inbound_nodes", []) for each in config["layers"]])

@@ -1,7 +1,7 @@
 """Keras files (``.keras``, ``.h5``): load them and save them as a SavedModel with the alias ``input_x``."""
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Tuple
 
 import tensorflow as tf
 
@@ -73,12 +73,13 @@ def load(path: Path, content: Content, scratch: Path) -> Any:
     """The Keras model. The file of an older Keras is converted first, because Keras 3 reads only some of them."""
     installed = getattr(tf.keras, "__version__", tf.__version__)  # TensorFlow 2.1 has no such name
     try:
-        if not content.config or not _major(content.version) < 3 <= _major(installed):
+        if not content.config or not _version(content.version) < (3, 0) <= _version(installed):
             return tf.keras.models.load_model(str(path), compile=False)
         if content.version in TENSORFLOW_1_13_TO_2_2:
             keras_config.check_masked_sequences(content.config)
         file = keras_content.with_config(path, keras_config.converted(content.config), scratch)
-        model = tf.keras.models.load_model(str(file), keras_old_layers.custom_objects(), compile=False)
+        replaced = keras_old_layers.custom_objects(_version(content.version))
+        model = tf.keras.models.load_model(str(file), replaced, compile=False)
         keras_old_layers.restore_hard_sigmoid(model)
         return model
     except PackageError as error:
@@ -89,9 +90,10 @@ def load(path: Path, content: Content, scratch: Path) -> Any:
                            f"{keras_config.REMEDY}")
 
 
-def _major(version: str) -> int:
-    """3 for ``3.15.1``; 0 for an unknown version."""
-    return int((re.match(r"\d+", version) or [0])[0])
+def _version(version: str) -> Tuple[int, int]:
+    """(3, 15) for ``3.15.1``; (0, 0) for an unknown version."""
+    major, minor = (re.findall(r"\d+", version) + [0, 0])[:2]
+    return int(major), int(minor)
 
 
 def _cause(error: Exception) -> str:

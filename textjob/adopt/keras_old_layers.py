@@ -2,11 +2,12 @@
 
 Found by comparing the predictions of models that TensorFlow 1.15, 2.1 and 2.6 saved with those of Keras 3.
 """
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import tensorflow as tf
 
 REPLACED = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
+ATTENTION = "MultiHeadAttention"
 
 
 class EveryMask:
@@ -25,9 +26,25 @@ class EveryMask:
         return merged
 
 
-def custom_objects() -> Dict[str, Any]:
-    """Name → class, for ``tf.keras.models.load_model``."""
-    return {name: type(name, (EveryMask, getattr(tf.keras.layers, name)), {}) for name in REPLACED}
+class NoMask:
+    """Attention that neither applies the masks of its inputs nor passes one on, as before Keras 2.10."""
+
+    def call(self, query: Any, value: Any, key: Any = None, attention_mask: Any = None,
+             return_attention_scores: bool = False, training: Any = None) -> Any:
+        """The attention of copies without masks, because the method of Keras 3 removes the masks of its arguments."""
+        return super().call(tf.identity(query), tf.identity(value),  # type: ignore[misc]
+                            key=None if key is None else tf.identity(key), attention_mask=attention_mask,
+                            return_attention_scores=return_attention_scores, training=training)
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """The output has no mask."""
+
+
+def custom_objects(version: Tuple[int, int]) -> Dict[str, Any]:
+    """Name → class, for ``tf.keras.models.load_model`` of a file of this version of Keras."""
+    merging = {name: type(name, (EveryMask, getattr(tf.keras.layers, name)), {}) for name in REPLACED}
+    return merging if version >= (2, 10) else {
+        **merging, ATTENTION: type(ATTENTION, (NoMask, tf.keras.layers.MultiHeadAttention), {})}
 
 
 def restore_hard_sigmoid(model: Any) -> None:

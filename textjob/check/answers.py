@@ -52,8 +52,9 @@ def findings(folder: Path, plan: Any, send: Optional[Send] = None) -> List[Findi
     for request, response in zip(promises, responses):
         body = json.dumps(response.body, ensure_ascii=False)[:300]
         if response.status != 200 or not kept(request, response.body):
-            remedy = ("Export the model again, so that it gives valid scores for such items" if "model_error" in body
-                      else f"Correct {package.SERVICE}")
+            remedy = f"Correct {package.SERVICE}" if "model_error" not in body else (
+                "Export the model again, so that it gives valid scores for such items, or convert it with infer.py "
+                "adopt")
             results.append(Finding(FAULT, "answers", f"expected: {request.promise}; the response has the status "
                                    f"{response.status} and the body {body}. {remedy}"))
         elif response.seconds > MAX_SECONDS:
