@@ -198,7 +198,7 @@ class App:
 
     def _refused(self) -> Optional[Response]:
         if self.draining or self.versions.served is None:
-            return _error(503, "unavailable", "the server is ending" if self.draining else "the model is being loaded",
+            return _error(503, "unavailable", "the server is ending" if self.draining else "no model is loaded yet",
                           (b"retry-after", b"1"))
         return self._full() if self.in_flight >= self.limits.queue else None
 

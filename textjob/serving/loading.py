@@ -28,6 +28,7 @@ from textjob.serving.versions import Version
 
 SWITCH_SECONDS = 0.0005
 WARM_UP = (1, 8, 64)  # items per call of the model before the first request
+OPTIONS = "service.json"
 TEXT = "warm-up"  # for a package without golden texts
 
 
@@ -115,9 +116,10 @@ def _forget_modules(folder: Path) -> None:
 
 
 def _warm_up(service: Any, folder: Path) -> None:
-    """Call the model with batches of several sizes; the requests of a service without ``rows`` are unknown."""
+    """Call the model with batches of several sizes, if it runs in this process and the service can be batched."""
     rows = rows_method(service)
-    if rows is None:
+    options = manifest.read_json(folder / OPTIONS) if (folder / OPTIONS).is_file() else {}
+    if rows is None or options.get("backend") == "tfserving":
         return
     golden = manifest.read_json(folder / package.CARD).get("golden", []) if (folder / package.CARD).is_file() else []
     texts = [entry["text"] for entry in golden if isinstance(entry.get("text"), str)] or [TEXT]

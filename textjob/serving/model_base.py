@@ -100,10 +100,9 @@ class ModelBase:
 
     def experiment(self) -> Optional[str]:
         """The text of ``experiment.yaml``; None if there is no such file."""
-        try:
-            content: bytes = self._files.read(f"{self.url}/{EXPERIMENT}", binary=True)
-        except FileNotFoundError:
+        if not self._files.exists(f"{self.url}/{EXPERIMENT}"):
             return None
+        content: bytes = self._files.read(f"{self.url}/{EXPERIMENT}", binary=True)
         return content.decode("utf-8", "replace")
 
     def rollback(self) -> Tuple[int, int, str]:

@@ -9,7 +9,7 @@ import logging
 from functools import partial
 from typing import Any, Dict, List, Optional, Tuple
 
-from textjob.errors import JobError, UsageError, one_line
+from textjob.errors import JobError, PackageError, UsageError, one_line
 from textjob.serving import experiment
 from textjob.serving.experiment import Experiment
 from textjob.serving.loading import Loader, in_thread
@@ -37,9 +37,9 @@ class Poller:
             try:
                 await self.poll()
                 self._say("base", logging.INFO, "")
-            except (JobError, OSError) as error:
-                self._say("base", logging.ERROR, f"--model_base {self._base.url} cannot be read: {error}; the loaded "
-                          "versions go on answering")
+            except Exception as error:  # a client of an object store may raise any
+                self._say("base", logging.ERROR, f"--model_base {self._base.url} cannot be read: {_reason(error)}; the "
+                          "loaded versions go on answering")
             await asyncio.sleep(self._seconds)
 
     async def poll(self) -> None:
@@ -98,11 +98,16 @@ class Poller:
         folder = None
         try:
             folder = await in_thread(lambda: self._base.fetch(candidate))
+            self._say(f"copy {number}", logging.INFO, "")
             version = await self._loader.load(str(number), folder, partial(self._base.release, folder))
         except Exception as error:  # a service file may raise any exception
-            reason = one_line(str(error) if isinstance(error, JobError) else f"{type(error).__name__}: {error}")
-            log.error("version %s is not served: %s; it is tried again when its files change", number, reason)
+            reason = _reason(error)
             self._versions.set_state(number, END, reason)
+            if folder is None and not isinstance(error, PackageError):
+                self._say(f"copy {number}", logging.ERROR, f"version {number} cannot be copied: {reason}; the next "
+                          "look at the folder tries again")
+                return None
+            log.error("version %s is not served: %s; it is tried again when its files change", number, reason)
             self._refused[number] = candidate.stamp
             if folder is not None:
                 self._base.release(folder)
@@ -127,3 +132,7 @@ class Poller:
         if message and self._said.get(key) != message:
             log.log(level, message)
         self._said[key] = message
+
+
+def _reason(error: Exception) -> str:
+    return one_line(str(error) if isinstance(error, (JobError, OSError)) else f"{type(error).__name__}: {error}")

@@ -32,6 +32,7 @@ class Shadow:
         if in_flight >= BUSY or len(self._tasks) >= WAITING:
             self._metrics.shadow_dropped(version.number)
             return
+        version.begin()  # before the task, in which the version may have been replaced already
         task = asyncio.ensure_future(self._answer(version, served, parse, response))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -46,14 +47,14 @@ class Shadow:
         work: asyncio.Future[Any] = loop.create_future()
         timer = loop.call_later(self._limits.work, partial(_stop, work))
         try:
-            with version.request():
-                status, answer, _ = await version.respond(parse(), work, False)
+            status, answer, _ = await version.respond(parse(), work, False)
         except StoppedError:
             self._metrics.shadow_dropped(version.number)
             return
         finally:
             timer.cancel()
             work.cancel()
+            version.end()
         items, disagreements = compared(response, answer if status == 200 else b"null")
         self._metrics.shadow(version.number, served, time.perf_counter() - began, items, disagreements)
 

@@ -74,12 +74,20 @@ class Version:
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
         """Keep the version loaded during a request."""
-        self._requests += 1
+        self.begin()
         try:
             yield
         finally:
-            self._requests -= 1
-            self._end_if_idle()
+            self.end()
+
+    def begin(self) -> None:
+        """Keep the version loaded until :meth:`end`."""
+        self._requests += 1
+
+    def end(self) -> None:
+        """A request was answered."""
+        self._requests -= 1
+        self._end_if_idle()
 
     def retire(self, ended: Callable[[], None]) -> None:
         """Free the version when its last request is answered; then call ``ended`` in the event loop."""
