@@ -1,10 +1,14 @@
-"""The same package behind Flask and FastAPI, with one call of the model per request; benchmarks/serve.py starts them.
+"""The same package behind other servers; benchmarks/serve.py starts them, with the package in ``PACKAGE``.
 
-    PACKAGE=out/cnn/model gunicorn --threads 8 serving_peers:flask_app()
-    PACKAGE=out/cnn/model uvicorn --factory serving_peers:fastapi_app
+    gunicorn --threads 8 serving_peers:flask_app()
+    uvicorn --factory serving_peers:fastapi_app
+    uvicorn --factory serving_peers:mlflow_app
+
+They call the model once per request. ``serving_litserve.py`` has LitServe, whose classes must not be local ones.
 """
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +52,20 @@ def fastapi_app() -> Any:
         return Response(text, status, media_type="application/json")
 
     return app
+
+
+def mlflow_app() -> Any:
+    """MLflow's scoring server, ``POST /invocations``, with a ``pyfunc`` around the package."""
+    import mlflow.pyfunc
+    from mlflow.pyfunc import scoring_server
+
+    class Package(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined, unused-ignore]
+        def load_context(self, context: Any) -> None:
+            self.service = load().service
+
+        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+            return self.service.inference({"instances": [str(text) for text in model_input]})["predictions"]
+
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.pyfunc.save_model(f"{folder}/model", python_model=Package(), pip_requirements=[])
+        return scoring_server.init(mlflow.pyfunc.load_model(f"{folder}/model"))
