@@ -9,6 +9,7 @@
     python infer.py serve    --model out/model --port 8080
     python infer.py rollback --model_base versions/
     python infer.py compare  --metrics http://127.0.0.1:8080
+    python infer.py image    --model out/model --output context/
 """
 if __name__ == "__main__":
     from textjob import process
@@ -203,6 +204,19 @@ def compare(args: argparse.Namespace) -> int:
     return 0
 
 
+def write_image(args: argparse.Namespace) -> int:
+    """Write the build context of a custom image that serves a package (docs/custom-image.md)."""
+    from textjob.packaging import image
+
+    if storage.is_remote(args.output):
+        raise errors.UsageError(f"--output {args.output}: expected a folder on this machine, which docker "
+                                "build can read")
+    with storage.fetched(args.model) as folder:
+        image.write(package.locate(folder), Path(args.output), args.swr_location, args.overwrite)
+    print(f"build context: {args.output}\nnext: docker build --tag IMAGE {args.output}, then docker push IMAGE")
+    return 0
+
+
 def _not_installed(command: str, error: ImportError) -> errors.UsageError:
     return errors.UsageError(f"infer.py {command} needs the module {error.name}, which is not installed; run: "
                              "pip install -r requirements-serve.txt")
@@ -289,6 +303,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--metrics", required=True, metavar="URL", help="the address of a running server, such as "
                      "http://127.0.0.1:8080, or its path /metrics")
     sub.add_argument("--token_file", metavar="FILE", help="the token of the server")
+    sub = command("image", write_image)
+    sub.add_argument("--output", required=True, metavar="CONTEXT", help="the folder to write, for docker build")
+    sub.add_argument("--swr_location", default="", metavar="IMAGE", help="the address of the image in SWR, for a model "
+                     "that is imported from OBS with the config.json of the context")
+    sub.add_argument("--overwrite", action="store_true", help="replace a folder that exists")
     return top
 
 

@@ -26,6 +26,7 @@ def modules_of(command: str, *argv: str) -> Set[str]:
     ("train", ["--help"]), ("train", ["--epoch", "3"]), ("train", ["--data_url", "no/such", "--train_url", "out"]),
     ("train", ["--epochs", "-1", "--data_url", "x", "--train_url", "out"]),
     ("infer", ["--help"]), ("infer", ["adopt", "--help"]), ("infer", ["serve", "--help"]),
+    ("infer", ["image", "--help"]), ("infer", ["image", "--model", "no/such", "--output", "context"]),
     ("infer", ["predict", "--model", "no/such", "a text"]),
     ("infer", ["batch", "--model", "no/such"])], ids=lambda value: value if isinstance(value, str) else value[0])
 def test_help_and_mistakes_are_answered_without_a_large_import(command: str, argv: List[str]) -> None:
