@@ -449,7 +449,8 @@ LABEL = re.compile("label|class|categor|topic|intent|predict|sentiment")  # in t
 
 # --- from the folder to the model: once, in the constructor -----------------------------------------------------
 
-# labels: the names of the columns of the scores; [] if each row has names of its own, or its label alone has a score.
+# labels: the names of the columns of the scores; [] if each row has names of its own, or its label alone has a score;
+# run(feeds, outputs, signature): alias to array, for a batch; without a signature, that of the plan.
 Model = collections.namedtuple("Model", "plan labels run")
 # input: the only input that an item must have, or "" if there are several; inputs: alias to Input; batch: its fixed
 # size, or 0; feeds: alias to the value of an input without items; outputs: the aliases to fetch; label, classes,
@@ -922,21 +923,24 @@ def feed(alias: str, info: Any, options: Dict[str, Any], signature: Any) -> Any:
                     f"in service.json, as in {json.dumps({'feeds': {alias: example}})}")
 
 
-def open_session(folder: str, plan: Plan, meta_graph: Any) -> Callable[[Dict[str, Any], List[str]], Dict[str, Any]]:
-    signature, graph = meta_graph.signature_def[plan.signature], tf.Graph()
+def open_session(folder: str, plan: Plan, meta_graph: Any) -> Callable[..., Any]:
+    graph = tf.Graph()
     with graph.as_default():
         session = tf.compat.v1.Session(graph=graph)
         tf.compat.v1.saved_model.loader.load(session, list(plan.tags), folder)
-    return lambda feeds, aliases: session.run(
-        {alias: signature.outputs[alias].name for alias in aliases},
-        {signature.inputs[alias].name: value for alias, value in feeds.items()})
+
+    def run(feeds: Dict[str, Any], aliases: List[str], key: str = plan.signature) -> Any:
+        signature = meta_graph.signature_def[key]
+        return session.run({alias: signature.outputs[alias].name for alias in aliases},
+                           {signature.inputs[alias].name: value for alias, value in feeds.items()})
+    return run
 
 
-def open_function(folder: str, plan: Plan, _: Any) -> Callable[[Dict[str, Any], List[str]], Dict[str, Any]]:
+def open_function(folder: str, plan: Plan, _: Any) -> Callable[..., Any]:
     model = tf.saved_model.load(folder, tags=list(plan.tags))  # TensorFlow 1 raises, because it has no such loader
 
-    def run(feeds: Dict[str, Any], aliases: List[str]) -> Dict[str, Any]:
-        function = model.signatures[plan.signature]  # keeps a reference to the model, which its functions need
+    def run(feeds: Dict[str, Any], aliases: List[str], key: str = plan.signature) -> Any:
+        function = model.signatures[key]  # keeps a reference to the model, which its functions need
         outputs = function(**{alias: tf.constant(value) for alias, value in feeds.items()})
         return {alias: outputs[alias].numpy() for alias in aliases}
     return run

@@ -1,0 +1,106 @@
+"""TensorFlow Serving's REST API on a loaded version: status, metadata and predict under ``/v1/models``.
+
+The paths, status codes and bodies are those of https://www.tensorflow.org/tfx/serving/api_rest and of TensorFlow
+Serving's ``http_rest_api_handler.cc``; ``tensor_json`` has the form of the tensors.
+"""
+import json
+import re
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from textjob.serving import tensor_json
+from textjob.serving.signatures import Signature, Signatures
+from textjob.serving.tensor_json import Arrays, InvalidTensorError, PredictRequest
+
+PREFIX = "/v1/"
+PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?:(\w+)")
+READ = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(/metadata)?")
+
+STATUSES = {  # gRPC code of an error of the model: HTTP status
+    3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501, 14: 503, 16: 401}
+
+
+class ApiError(Exception):
+    """A response other than 200; its body is ``{"error": message}``."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+    def body(self) -> bytes:
+        """The JSON text of the response."""
+        return json.dumps({"error": self.message}, ensure_ascii=False).encode("utf-8")
+
+
+class Call(NamedTuple):
+    """What a path names."""
+
+    model: str
+    version: Optional[int]
+    verb: str
+    """``predict``, ``metadata`` or ``status``."""
+
+
+def read_path(method: str, path: str) -> Call:
+    """The call of a path under ``PREFIX``."""
+    match = (PREDICT if method == "POST" else READ).fullmatch(path)
+    if match is None:
+        raise ApiError(400, f"Malformed request: {method} {path}")
+    model, version, verb = match.groups()
+    if method == "POST" and verb != "predict":
+        raise ApiError(501, f"the method {verb} is not supported; use predict, which has all outputs of the model")
+    return Call(model, int(version) if version else None, "predict" if method == "POST" else
+                "metadata" if verb else "status")
+
+
+def status(states: Dict[str, Any], model: str, version: Optional[int]) -> bytes:
+    """The states of all versions (name and reason, by number), or of one."""
+    if version is not None:
+        states = {number: state for number, state in states.items() if number == str(version)}
+        if not states:
+            raise ApiError(404, f"Could not find version {version} of model {model}")
+    if not states:
+        raise ApiError(404, f"Could not find any versions of model {model}")
+    return json.dumps({"model_version_status": [
+        {"version": number, "state": state.name,
+         "status": {"error_code": "UNKNOWN" if state.reason else "OK", "error_message": state.reason}}
+        for number, state in sorted(states.items(), key=lambda pair: -int(pair[0]))]}).encode("utf-8")
+
+
+def metadata(signatures: Signatures, model: str, version: str) -> bytes:
+    """The signatures of a version."""
+    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+
+    infos = {name: MessageToDict(info, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+             for name, info in signatures.infos.items()}
+    return json.dumps({"model_spec": {"name": model, "signature_name": "", "version": version},
+                       "metadata": {"signature_def": {"signature_def": infos}}}, ensure_ascii=False).encode("utf-8")
+
+
+def inputs_of(request: PredictRequest, signature: Signature) -> Arrays:
+    """The inputs of a predict request."""
+    if request.rows is not None:
+        return tensor_json.row_inputs(request.rows, signature.dtypes, signature.values)
+    return tensor_json.column_inputs(request.columns, signature.dtypes, signature.values)
+
+
+def items_of(inputs: Arrays, signature: Signature) -> Optional[List[Arrays]]:
+    """The rows of the inputs, which may share calls with other requests; None if the request needs its own call."""
+    sizes = {len(value) if value.ndim else -1 for value in inputs.values()}
+    if not signature.has_rows or len(sizes) != 1 or sizes <= {-1, 0} or set(inputs) & set(signature.values):
+        return None
+    return [dict(zip(inputs, row)) for row in zip(*inputs.values())]
+
+
+def response(request: PredictRequest, outputs: Arrays) -> bytes:
+    """The body for the outputs of a request, in the request's form."""
+    return (tensor_json.column_response if request.rows is None else tensor_json.row_response)(outputs)
+
+
+def error_of(error: Exception) -> ApiError:
+    """The response to an exception of a request."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, InvalidTensorError):
+        return ApiError(400, str(error))
+    code: Any = getattr(error, "code", None)  # of tf.errors.OpError
+    return ApiError(STATUSES.get(code, 500) if isinstance(code, int) else 500, str(error).split("\n")[0][:1000])
