@@ -5,7 +5,7 @@ Serving's ``http_rest_api_handler.cc``; ``tensor_json`` has the form of the tens
 """
 import json
 import re
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 from textjob.serving import tensor_json
 from textjob.serving.signatures import Signature, Signatures
@@ -83,14 +83,6 @@ def inputs_of(request: PredictRequest, signature: Signature) -> Arrays:
     return tensor_json.column_inputs(request.columns, signature.dtypes, signature.values)
 
 
-def items_of(inputs: Arrays, signature: Signature) -> Optional[List[Arrays]]:
-    """The rows of the inputs, which may share calls with other requests; None if the request needs its own call."""
-    sizes = {len(value) if value.ndim else -1 for value in inputs.values()}
-    if not signature.has_rows or len(sizes) != 1 or sizes <= {-1, 0} or set(inputs) & set(signature.values):
-        return None
-    return [dict(zip(inputs, row)) for row in zip(*inputs.values())]
-
-
 def response(request: PredictRequest, outputs: Arrays) -> bytes:
     """The body for the outputs of a request, in the request's form."""
     return (tensor_json.column_response if request.rows is None else tensor_json.row_response)(outputs)
@@ -102,5 +94,6 @@ def error_of(error: Exception) -> ApiError:
         return error
     if isinstance(error, InvalidTensorError):
         return ApiError(400, str(error))
-    code: Any = getattr(error, "code", None)  # of tf.errors.OpError
-    return ApiError(STATUSES.get(code, 500) if isinstance(code, int) else 500, str(error).split("\n")[0][:1000])
+    # The message of a tf.errors.OpError ends with the lines "Node: ...", the cause, and the place in the graph.
+    message = re.sub(r"(?s).*\nNode: [^\n]*\n|\n.*", "", getattr(error, "message", str(error)))
+    return ApiError(STATUSES.get(getattr(error, "error_code", 0), 500), message[:1000])

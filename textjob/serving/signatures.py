@@ -1,6 +1,6 @@
 """The signatures of a loaded model, called as TensorFlow Serving calls them: all inputs in, all outputs out."""
 import os
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 
@@ -17,10 +17,11 @@ class Signature:
         import tensorflow as tf
 
         self.name, self.info, self._run = name, info, run
-        self.dtypes = {alias: tf.as_dtype(each.dtype).as_numpy_dtype for alias, each in info.inputs.items()}
+        self.dtypes, self.output_dtypes = (
+            {alias: tf.as_dtype(each.dtype).as_numpy_dtype for alias, each in sorted(infos.items())}
+            for infos in (info.inputs, info.outputs))
         self.values = {alias: value for alias, value in values.items() if alias in self.dtypes}
         """The inputs that a request need not have."""
-        self.outputs = sorted(info.outputs)
         batched = [each for alias, each in info.inputs.items() if alias not in self.values]
         self.has_rows = all(each.tensor_shape.dim and each.tensor_shape.dim[0].size == -1
                             for each in [*batched, *info.outputs.values()])
@@ -28,7 +29,7 @@ class Signature:
 
     def call(self, inputs: Arrays) -> Arrays:
         """All outputs."""
-        return self._run(dict(self.values, **inputs), self.outputs)
+        return self._run(dict(self.values, **inputs), list(self.output_dtypes))
 
     def rows(self, items: Sequence[Arrays]) -> List[Arrays]:
         """The outputs of each item, which has a row of each input; items of equal shapes share a call."""
@@ -63,7 +64,7 @@ class Signatures:
         self._signatures: Dict[str, Signature] = {}
 
     def get(self, name: str) -> Signature:
-        """The signature of this name; "" is the default one or, if the model has no such name, the one of the service."""
+        """The signature of a name; "" is the default one or, if the model has no such name, the one of the service."""
         name = name or (DEFAULT if DEFAULT in self.infos else self._model.plan.signature)
         if name not in self.infos:
             raise InvalidTensorError(f'Serving signature name: "{name}" not found in signature def; the model has '
@@ -78,11 +79,9 @@ class Signatures:
         return self._signatures[name]
 
 
-def signatures_of(service: Any) -> Optional[Signatures]:
-    """The signatures that the template's service can call; None for another service class."""
-    if rows_method(service) is None or not hasattr(getattr(service, "model", None), "run"):
-        return None
-    return Signatures(service)
+def has_signatures(service: Any) -> bool:
+    """Whether the service is the template's, whose model can be called by any signature."""
+    return rows_method(service) is not None and hasattr(getattr(service, "model", None), "run")
 
 
 def _array(tensor: Any) -> Any:

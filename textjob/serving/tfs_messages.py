@@ -1,8 +1,8 @@
 """The messages of TensorFlow Serving's gRPC API (package ``tensorflow.serving``), made from their descriptors.
 
 PyPI's ``tensorflow-serving-api`` has them, but it installs the CUDA build of TensorFlow over the one for CPUs, so that
-it cannot be a requirement. The fields are those of ``tensorflow_serving/apis/*.proto``; fields that this server does not
-read are left out, which protobuf allows. The messages live in a pool of their own, apart from those of a client library.
+it cannot be a requirement. The fields are those of ``tensorflow_serving/apis/*.proto``; fields that this server does
+not read are left out, which protobuf allows. The messages are in a pool of their own, apart from a client library's.
 """
 from typing import Any, Dict, List
 
@@ -29,7 +29,13 @@ STATES = {"UNKNOWN": 0, "START": 10, "LOADING": 20, "AVAILABLE": 30, "UNLOADING"
 
 def message_classes() -> Dict[str, Any]:
     """Name to class, for each name in ``FIELDS``."""
-    from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2  # noqa: F401
+    from google.protobuf import (  # type: ignore[import-untyped]
+        any_pb2,  # noqa: F401
+        descriptor_pb2,
+        descriptor_pool,
+        message_factory,
+        wrappers_pb2,  # noqa: F401
+    )
     from tensorflow.core.protobuf import meta_graph_pb2  # noqa: F401  its files are in the default pool from now on
 
     pool = descriptor_pool.DescriptorPool()
