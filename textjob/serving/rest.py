@@ -5,7 +5,7 @@ Serving's ``http_rest_api_handler.cc``; ``tensor_json`` has the form of the tens
 """
 import json
 import re
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from textjob.serving import tensor_json
 from textjob.serving.signatures import Signature, Signatures
@@ -52,18 +52,22 @@ def read_path(method: str, path: str) -> Call:
                 "metadata" if verb else "status")
 
 
-def status(states: Dict[str, Any], model: str, version: Optional[int]) -> bytes:
-    """The states of all versions (name and reason, by number), or of one."""
+def states_of(states: Dict[str, Any], model: str, version: Optional[int]) -> List[Tuple[str, Any]]:
+    """Number and state of all versions, the newest first, or of one."""
     if version is not None:
         states = {number: state for number, state in states.items() if number == str(version)}
-        if not states:
-            raise ApiError(404, f"Could not find version {version} of model {model}")
     if not states:
-        raise ApiError(404, f"Could not find any versions of model {model}")
+        raise ApiError(404, f"Could not find any versions of model {model}" if version is None else
+                       f"Could not find version {version} of model {model}")
+    return sorted(states.items(), key=lambda pair: -int(pair[0]))
+
+
+def status(states: Dict[str, Any], model: str, version: Optional[int]) -> bytes:
+    """The body for the states of all versions, or of one."""
     return json.dumps({"model_version_status": [
         {"version": number, "state": state.name,
          "status": {"error_code": "UNKNOWN" if state.reason else "OK", "error_message": state.reason}}
-        for number, state in sorted(states.items(), key=lambda pair: -int(pair[0]))]}).encode("utf-8")
+        for number, state in states_of(states, model, version)]}, ensure_ascii=False).encode("utf-8")
 
 
 def metadata(signatures: Signatures, model: str, version: str) -> bytes:
