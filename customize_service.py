@@ -222,10 +222,12 @@ def read_number(name: str, value: Any, least: float, greatest: float) -> float:
 
 def echoed_meta(data: Any) -> Dict[str, Any]:
     """``{"meta": ...}`` if the request has a ``meta`` that can be returned as JSON, else ``{}``."""
+    if not isinstance(data, dict) or "meta" not in data:
+        return {}
     try:
         json.dumps(data["meta"], allow_nan=False, ensure_ascii=False).encode("utf-8")
         return {"meta": data["meta"]}
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return {}
 
 
@@ -399,11 +401,12 @@ def answer(row: Any, top_k: int = TOP_K, threshold: float = 0.0) -> Dict[str, An
     """The JSON answer to an item."""
     if isinstance(row, RequestError):
         return row.answer
-    best_first = [] if row.scores is None else np.argsort(-row.scores, kind="mergesort").tolist()  # stable
-    if not best_first or row.label not in (None, row.names[best_first[0]]):
+    names, scores = row.names, [] if row.scores is None else row.scores.tolist()
+    best_first = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)  # stable
+    if not best_first or row.label not in (None, names[best_first[0]]):
         return {"predicted_label": row.label}  # the model's own label decides, also against its scores
-    return {"predicted_label": row.names[best_first[0]], "score": float(row.scores[best_first[0]]),
-            "scores": [[row.names[i], float(row.scores[i])] for i in best_first[:top_k] if row.scores[i] >= threshold]}
+    return {"predicted_label": names[best_first[0]], "score": scores[best_first[0]],
+            "scores": [[names[i], scores[i]] for i in best_first[:top_k] if scores[i] >= threshold]}
 
 
 # --- the decision table, as in docs/serving-any-model.md --------------------------------------------------------
