@@ -170,7 +170,10 @@ def serve(args: argparse.Namespace) -> int:
         raise errors.UsageError("--split and --shadow need --model_base, because --model serves one version, and "
                                 "exclude --strict, because the platform has no experiments")
     flags = None if args.strict else experiment.of_flags(args.split, args.shadow)
-    options = server.Options(args.name, args.host, args.port, args.strict, args.token_file or "")
+    if args.grpc_port is not None and (args.strict or not 0 <= args.grpc_port < 65536):
+        raise errors.UsageError(f"--grpc_port {args.grpc_port}: expected 0 (any free port) to 65535, and not --strict, "
+                                "because the platform's server has no gRPC")
+    options = server.Options(args.name, args.host, args.port, args.strict, args.token_file or "", args.grpc_port)
     process.limit_threads()
     with contextlib.ExitStack() as stack:
         if args.model_base:
@@ -362,6 +365,8 @@ def _serve_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--name", default="serve", metavar="N", help="the model's name, given to the service")
     sub.add_argument("--host", default="127.0.0.1", metavar="H", help="the address to listen on; 0.0.0.0 for all")
     sub.add_argument("--port", type=int, default=8080, metavar="N", help="default 8080; 0 chooses a free port")
+    sub.add_argument("--grpc_port", type=int, metavar="N", help="answer TensorFlow Serving's gRPC API, too, on this "
+                     "port; 0 chooses a free port")
     sub.add_argument("--strict", action="store_true", help="only what the platform's server does: POST /, GET /health, "
                      "one call of the service per request")
     sub.add_argument("--token_file", metavar="FILE", help="a file with a token that every request but /health and "

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from made_models import served, texts, write
 
-from textjob.serving import rest
-from textjob.serving.predictor import Predictor, rows_of
-from textjob.serving.rest import ApiError
-from textjob.serving.signatures import Signatures, has_signatures
-from textjob.serving.tensor_json import InvalidTensorError, parse
+from textjob.serving.tfs import rest
+from textjob.serving.tfs.predictor import Predictor, rows_of
+from textjob.serving.tfs.rest import ApiError
+from textjob.serving.tfs.signatures import Signatures, has_signatures
+from textjob.serving.tfs.tensor_json import InvalidTensorError, parse
 
 v1 = tf.compat.v1
 

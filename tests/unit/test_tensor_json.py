@@ -6,7 +6,7 @@ from typing import Any, Dict
 import numpy as np
 import pytest
 
-from textjob.serving.tensor_json import (
+from textjob.serving.tfs.tensor_json import (
     InvalidTensorError,
     array_of,
     column_inputs,

@@ -25,7 +25,7 @@ class Admission:
 
     @contextlib.contextmanager
     def work(self, version: Version) -> Iterator["asyncio.Future[Any]"]:
-        """Count a request and keep its version loaded; the future gets a :class:`StoppedError` when its time is over."""
+        """Count a request and keep its version loaded; the future gets a StoppedError when its time is over."""
         loop = asyncio.get_event_loop()
         work: asyncio.Future[Any] = loop.create_future()
         timer = loop.call_later(self._limits.work, stop, work, True)

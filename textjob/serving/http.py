@@ -12,15 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Awaitable, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from textjob.serving import forms, host, openapi, pages
+from textjob.serving import admission, forms, host, openapi, pages
+from textjob.serving.admission import Admission
 from textjob.serving.connections import EXTENSION
 from textjob.serving.limits import BODIES, LARGE, Limits
 from textjob.serving.lines import Lines, timestamp
 from textjob.serving.metrics import CONTENT_TYPE, Metrics
 from textjob.serving.shadow import Shadow
+from textjob.serving.tfs import rest
 from textjob.serving.versions import StoppedError, Version, Versions
 
+PREDICTIONS = ("/", rest.PREDICTION, "gRPC Predict")  # the routes whose time is that of an answer
 CLIENT_HAS_GONE = 499  # in the log and the metrics only, as in nginx
+JSON = ((b"content-type", b"application/json"),)
 Headers = List[Tuple[bytes, bytes]]
 
 
@@ -29,15 +33,15 @@ class Response(NamedTuple):
 
     status: int
     body: bytes = b""
-    headers: Tuple[Tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
+    headers: Tuple[Tuple[bytes, bytes], ...] = JSON
     items: Optional[int] = None
 
 
 class Request:
     """What the routes read of an ASGI scope."""
 
-    __slots__ = ("authorization", "connection", "content_type", "expects", "held", "id", "length", "receive", "scope",
-                 "version")
+    __slots__ = ("authorization", "connection", "content_type", "expects", "held", "id", "length", "receive", "route",
+                 "scope", "version")
 
     def __init__(self, scope: Dict[str, Any], receive: Callable[[], Awaitable[Dict[str, Any]]]) -> None:
         self.scope, self.receive = scope, receive
@@ -46,6 +50,7 @@ class Request:
         self.length, self.expects = 0, False
         self.held = 0  # bytes of its body and its response in memory
         self.version = ""  # that answers it
+        self.route = "other"  # its name in the metrics
         for name, value in scope["headers"]:
             if name == b"content-type":
                 self.content_type = value
@@ -60,16 +65,20 @@ class Request:
         self.id = self.id or b"%032x" % random.getrandbits(128)
 
 
-class _TooLargeError(Exception):
-    """The body has more bytes than the limit."""
+Answer = Callable[[Request, bytes, Version, "asyncio.Future[Any]"], Awaitable[Any]]
+"""Answers a request with this body by this version; the future is done when the work on it must end."""
 
 
-class _FullError(Exception):
-    """The bodies and responses in memory have too many bytes."""
+class RefusedError(Exception):
+    """The response to a request is this status, code and message, in the form of the API that the path belongs to."""
+
+    def __init__(self, status: int, code: str, message: str, *headers: Tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
 
 
 class App:
-    """The application; ``draining`` is set when the server is to end.
+    """The application.
 
     A further route is a method that maps a :class:`Request` to a :class:`Response`, and an entry in ``_routes``. A
     route that names a version gets it by ``versions.loaded``, and uses it within its ``request()``.
@@ -79,18 +88,18 @@ class App:
                  strict: bool = False) -> None:
         self.limits, self.metrics, self.versions = limits, metrics, versions
         self.shadow = Shadow(limits, metrics)
-        self.draining = False
-        self.in_flight = 0
+        self.admission = Admission(limits, versions)
         self._bodies = 0  # bytes of bodies and large responses in memory
         self._lines, self._token = lines, token.encode("utf-8")
         self._has_page = not strict
         self._routes: Dict[str, Dict[str, Callable[[Request], Awaitable[Response]]]] = {
             "/": {"POST": self._predict}, "/health": {"GET": self._health}}
+        self._rest = None if strict else rest.Api(versions, self.work)
         if not strict:
             self._routes["/metrics"] = {"GET": self._show_metrics}
             self._routes["/card"] = {"GET": partial(self._describe, pages.card)}
             self._routes["/openapi.json"] = {"GET": partial(self._describe, openapi.document)}
-        metrics.queue.set_function(lambda: self.in_flight)
+        metrics.queue.set_function(lambda: self.admission.in_flight)
 
     async def __call__(self, scope: Dict[str, Any], receive: Any, send: Any) -> None:
         began = time.perf_counter()
@@ -100,7 +109,8 @@ class App:
             version = request.version or (self.versions.served.number if self.versions.served else "")
             if response.status != CLIENT_HAS_GONE:
                 await self._send(request, response, version, send)
-            self._record(request, response, version, time.perf_counter() - began)
+            self.record(request.route, request.scope["path"], response.status, version, response.items,
+                        time.perf_counter() - began, request.id.decode())
         finally:
             self._bodies -= request.held
 
@@ -110,7 +120,7 @@ class App:
                             *response.headers]
         if version:
             headers.append((b"x-model-version", version.encode()))
-        if self.draining or (request.expects and response.status != 200):
+        if self.admission.draining or (request.expects and response.status != 200):
             headers.append((b"connection", b"close"))  # after Expect, the body may come or not
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if len(body) > LARGE:  # the second message waits until the client has read most of the first
@@ -123,105 +133,115 @@ class App:
         request.held += size
         self._bodies += size
 
-    def _record(self, request: Request, response: Response, version: str, seconds: float) -> None:
-        path = request.scope["path"] if request.scope["path"] in self._routes else "other"
-        self.metrics.request(path, response.status, version)
-        if path == "/" and request.scope["method"] == "POST" and response.status == 200:
-            self.metrics.prediction(version, seconds, response.items or 0)
+    def record(self, route: str, path: str, status: Any, version: str, items: Optional[int], seconds: float,
+               request_id: str) -> None:
+        """Count an answered request and write its line."""
+        self.metrics.request(route, status, version)
+        if route in PREDICTIONS and status in (200, "OK"):
+            self.metrics.prediction(version, seconds, items or 0)
         self._lines.write(host.encode({
-            "time": timestamp(time.time()), "id": request.id.decode(), "path": request.scope["path"][:100],
-            "status": response.status, "items": response.items, "milliseconds": round(seconds * 1000, 2),
-            "version": version}))
+            "time": timestamp(time.time()), "id": request_id, "path": path[:100], "status": status, "items": items,
+            "milliseconds": round(seconds * 1000, 2), "version": version}))
 
     async def _respond(self, request: Request) -> Response:
+        is_rest = self._rest is not None and request.scope["path"].startswith(rest.PREFIX)
+        try:
+            return await self._route(request)
+        except RefusedError as error:
+            body = error.message if is_rest else {"code": error.code, "message": error.message}
+            return Response(error.status, json.dumps({"error": body}).encode(), JSON + error.headers)
+        except rest.ApiError as error:
+            return Response(error.status, error.body())
+
+    async def _route(self, request: Request) -> Response:
         path, method = request.scope["path"], request.scope["method"]
         if self._has_page and path == "/" and method in ("GET", "HEAD") and pages.accepts_html(
                 request.scope["headers"]):
+            request.route = "page"
             return Response(200, *pages.page())  # without a token, because a browser cannot send one with the address
         if self._token and path != "/health" and not hmac.compare_digest(
                 request.authorization, b"Bearer " + self._token):
-            return _error(401, "unauthorized", "send the header Authorization: Bearer TOKEN with the token of "
-                          "--token_file", (b"www-authenticate", b"Bearer"))
+            raise RefusedError(401, "unauthorized", "send the header Authorization: Bearer TOKEN with the token of "
+                               "--token_file", (b"www-authenticate", b"Bearer"))
+        if self._rest is not None and path.startswith(rest.PREFIX):
+            status, body, items = await self._rest.respond(request, "GET" if method == "HEAD" else method, path)
+            return Response(status, body, items=items)
         methods = self._routes.get(path)
         if methods is None:
-            return _error(404, "not_found", f"the server has no such path; it has {', '.join(sorted(self._routes))}")
+            raise RefusedError(404, "not_found",
+                               f"the server has no such path; it has {', '.join(sorted(self._routes))}")
+        request.route = path
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             allowed = ", ".join(sorted(methods))
-            return _error(405, "method_not_allowed", f"expected {allowed}", (b"allow", allowed.encode()))
+            raise RefusedError(405, "method_not_allowed", f"expected {allowed}", (b"allow", allowed.encode()))
         return await route(request)
 
     async def _health(self, request: Request) -> Response:
-        if self.versions.served is not None and not self.draining:
+        if self.versions.served is not None and not self.admission.draining:
             return Response(200, b'{"status": "OK", "health": "true"}')
-        state = "draining" if self.draining else "loading"
+        state = "draining" if self.admission.draining else "loading"
         return Response(503, json.dumps({"status": state, "health": "false"}).encode())
 
     async def _describe(self, describe: Callable[[str, str, Path], bytes], request: Request) -> Response:
         version = self.versions.served
         if version is None:
-            return self._refused() or self._full()
+            raise RefusedError(503, "unavailable", admission.LOADING, (b"retry-after", b"1"))
         return Response(200, describe(self.versions.name, version.number, version.folder))
 
     async def _show_metrics(self, request: Request) -> Response:
         return Response(200, self.metrics.text(), ((b"content-type", CONTENT_TYPE.encode()),))
 
     async def _predict(self, request: Request) -> Response:
-        if request.length > self.limits.body:
-            return self._too_large()
-        refused = self._refused()
-        if refused is not None:
-            return refused
         try:
-            body = await self._receive(request)
-            refused = self._refused()  # a body may take long to arrive, and occupies no place in the queue before
-            version = self.versions.choose(request.id)
-            if refused is not None or version is None:
-                return refused or self._full()
-            request.version = version.number
-            self.in_flight += 1
-            try:
-                with version.request():
-                    return await self._answer(request, body, version)
-            finally:
-                self.in_flight -= 1
-        except _TooLargeError:
-            return self._too_large()
-        except _FullError:
-            return self._full()
+            response: Response = await self.work(request, None, self._answer)
+            return response
         except forms.InvalidBodyError:
             return Response(host.INVALID_BODY[0], host.INVALID_BODY[1].encode())
-        except StoppedError as error:
-            if not error.time_is_over:
-                return Response(408 if request.connection.late else CLIENT_HAS_GONE)
-            return _error(504, "timeout", f"the request took longer than {self.limits.work:g} seconds")
 
-    def _refused(self) -> Optional[Response]:
-        if self.draining or self.versions.served is None:
-            return _error(503, "unavailable", "the server is ending" if self.draining else "no model is loaded yet",
-                          (b"retry-after", b"1"))
-        return self._full() if self.in_flight >= self.limits.queue else None
-
-    async def _answer(self, request: Request, body: bytes, version: Version) -> Response:
-        is_large, loop = len(body) > LARGE, asyncio.get_event_loop()
-        work: asyncio.Future[Any] = loop.create_future()
-        timer = loop.call_later(self.limits.work, _stop, work, True)
-        request.connection.on_lost = partial(_stop, work, False)
+    async def work(self, request: Request, number: Optional[int], answer: Answer) -> Any:
+        """What ``answer`` returns for the body of a request, within the limits; ``number`` chooses the version."""
+        if request.length > self.limits.body:
+            raise self._too_large()
+        self._check_admission()
         try:
-            parse = partial(forms.read, request.content_type, body, request.scope["query_string"])
-            data = await version.in_background(parse) if is_large else parse()
-            status, answer, items = await version.respond(data, work, is_large)
-            shadow = self.versions.shadow
-            if shadow is not None and status == 200:
-                if is_large:
-                    self.metrics.shadow_dropped(shadow.number)
-                else:
-                    self.shadow.offer(shadow, version.number, parse, answer, self.in_flight)
-            return Response(status, answer, items=items)
-        finally:
-            timer.cancel()
-            request.connection.on_lost = None
-            work.cancel()
+            body = await self._receive(request)
+            self._check_admission()  # a body may take long to arrive, and occupies no place in the queue before
+            version = self.versions.choose(request.id) if number is None else self.versions.loaded(number)
+            if version is None:
+                raise RefusedError(404, "not_found", f"version {number} is not loaded")
+            request.version = version.number
+            with self.admission.work(version) as work:
+                request.connection.on_lost = partial(admission.stop, work, False)
+                try:
+                    return await answer(request, body, version, work)
+                finally:
+                    request.connection.on_lost = None
+        except StoppedError as error:
+            if error.time_is_over:
+                raise RefusedError(504, "timeout", f"the request took longer than {self.limits.work:g} seconds")
+            if request.connection.late:
+                raise RefusedError(408, "timeout", f"the request did not arrive within {self.limits.arrival:g} seconds")
+            raise RefusedError(CLIENT_HAS_GONE, "", "")
+
+    def _check_admission(self) -> None:
+        refusal = self.admission.refusal()
+        if refusal:
+            raise self._full() if refusal == admission.FULL else RefusedError(
+                503, "unavailable", refusal, (b"retry-after", b"1"))
+
+    async def _answer(self, request: Request, body: bytes, version: Version, work: "asyncio.Future[Any]") -> Response:
+        is_large = len(body) > LARGE
+        parse = partial(forms.read, request.content_type, body, request.scope["query_string"])
+        data = await version.in_background(parse) if is_large else parse()
+        status, answer, items = await version.respond(data, work, is_large)
+        shadow = self.versions.shadow
+        if shadow is not None and status == 200:
+            if is_large:
+                self.metrics.shadow_dropped(shadow.number)
+            else:
+                self.shadow.offer(shadow, version.number, parse, answer, self.admission.in_flight)
+        return Response(status, answer, items=items)
 
     async def _receive(self, request: Request) -> bytes:
         """The body, within the limits."""
@@ -233,25 +253,15 @@ class App:
             parts.append(message["body"])
             self._hold(request, len(message["body"]))
             if request.held > self.limits.body:
-                raise _TooLargeError
+                raise self._too_large()
             if self._bodies > BODIES and request.held > LARGE:
-                raise _FullError
+                raise self._full()
             if not message["more_body"]:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _too_large(self) -> Response:
-        return _error(413, "too_large", f"the body has more than {self.limits.body} bytes; divide the request")
+    def _too_large(self) -> RefusedError:
+        return RefusedError(413, "too_large", f"the body has more than {self.limits.body} bytes; divide the request")
 
-    def _full(self) -> Response:
-        return _error(503, "overloaded", "too many requests wait for an answer; send the request again later",
-                      (b"retry-after", b"1"))
-
-
-def _stop(work: "asyncio.Future[Any]", time_is_over: bool) -> None:
-    if not work.done():
-        work.set_exception(StoppedError(time_is_over))
-
-
-def _error(status: int, code: str, message: str, *headers: Tuple[bytes, bytes]) -> Response:
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    return Response(status, body, ((b"content-type", b"application/json"), *headers))
+    def _full(self) -> RefusedError:
+        return RefusedError(503, "overloaded", f"{admission.FULL}; send the request again later",
+                            (b"retry-after", b"1"))

@@ -83,7 +83,7 @@ class Metrics:
         """A request was not answered in the shadow."""
         self._child(self._dropped, version).inc()
 
-    def request(self, path: str, status: int, version: str) -> None:
+    def request(self, path: str, status: Any, version: str) -> None:
         """A response was sent."""
         self._child(self._requests, path, status, version).inc()
 

@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 from pathlib import Path
-from typing import Awaitable, Callable, Iterator, NamedTuple, Optional
+from typing import Any, Awaitable, Callable, Iterator, NamedTuple, Optional
 
 import uvicorn
 import uvloop
@@ -39,6 +39,7 @@ class Options(NamedTuple):
     port: int = 8080
     strict: bool = False
     token_file: str = ""
+    grpc_port: Optional[int] = None
 
 
 class _Uvicorn(uvicorn.Server):  # type: ignore[misc]
@@ -75,14 +76,16 @@ class Process:
         self._lines = Lines()
         logging.basicConfig(level=logging.INFO, handlers=[LinesHandler(self._lines)], force=True)
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
-        metrics = Metrics()
+        metrics, self._token = Metrics(), read_token(options.token_file)
         self._versions = Versions(metrics, options.name, self._announce)
         self._loader = Loader(options.name, prepare, limits, metrics, options.strict)
-        self._app = App(limits, metrics, self._lines, self._versions, read_token(options.token_file), options.strict)
+        self._app = App(limits, metrics, self._lines, self._versions, self._token, options.strict)
         self._uvicorn = _Uvicorn(uvicorn.Config(
             self._app, http=Connection, loop="none", ws="none", lifespan="off", interface="asgi3", log_config=None,
             access_log=False, proxy_headers=False, server_header=False, timeout_keep_alive=limits.keep_alive,
             backlog=BACKLOG, timeout_graceful_shutdown=int(limits.work + limits.arrival)))
+        self._ready = asyncio.Event()
+        self._grpc: Any = None  # the class GrpcApi imports TensorFlow
         self._signal: Optional[int] = None
         self._draining: Optional[asyncio.Task[None]] = None
 
@@ -100,37 +103,58 @@ class Process:
         loop = asyncio.get_event_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
-        supplying = asyncio.ensure_future(self._supply(self._versions, self._loader))
         serving = asyncio.ensure_future(self._uvicorn.serve(sockets=[self._socket]))
-        await asyncio.wait({serving, supplying}, return_when=asyncio.FIRST_COMPLETED)
+        waiting = {serving, asyncio.ensure_future(self._supply(self._versions, self._loader))}
+        if self._options.grpc_port is not None:
+            waiting.add(asyncio.ensure_future(self._start_grpc(self._options.grpc_port)))
         try:
-            if supplying.done():
-                supplying.result()
-                await serving
+            while not serving.done():
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         finally:
-            supplying.cancel()
+            for task in waiting - {serving}:
+                task.cancel()
             self._uvicorn.should_exit = True
             await serving
+            if self._grpc is not None:
+                await self._grpc.stop()
             self._app.shadow.stop()
             self._versions.stop()
 
     def _announce(self, version: str) -> None:
         """The first version is loaded."""
         print(f"serving {self._options.name} version {version} on {_url(self._socket)}", flush=True)
+        self._ready.set()
+
+    async def _start_grpc(self, port: int) -> None:
+        await self._ready.wait()
+        from textjob.serving.tfs.grpc_api import GrpcApi  # after the load, because it imports TensorFlow
+
+        self._grpc = GrpcApi(self._versions, self._app, self._token)
+        address = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        try:
+            port = await self._grpc.start(f"{address}:{port}")
+        except RuntimeError as error:
+            raise UsageError(f"cannot listen on --host {self._options.host} --grpc_port {port}: {error}; choose "
+                             "another address or port")
+        print(f"serving {self._options.name} by gRPC on {address}:{port}", flush=True)
 
     def _on_signal(self, number: int) -> None:
         if self._signal is not None:
             self._lines.close(0.2)
             os._exit(128 + number)  # a second signal: at once
         self._signal = number
-        self._app.draining = True
+        self._app.admission.draining = True
+        if self._grpc is not None:
+            self._draining_grpc = asyncio.ensure_future(self._grpc.set_ready(False))
         self._draining = asyncio.ensure_future(self._drain(0.0 if number == signal.SIGINT else DRAIN_SECONDS))
 
     async def _drain(self, seconds: float) -> None:
         """Answer what is in flight; the listening socket stays open, so that /health is seen to be 503."""
         if self._versions.served is not None:
             await asyncio.sleep(seconds)
-        while self._app.in_flight:
+        while self._app.admission.in_flight:
             await asyncio.sleep(0.02)
         self._uvicorn.should_exit = True
 

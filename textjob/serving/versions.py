@@ -14,6 +14,9 @@ from textjob.serving.batching import Batcher, rows_method
 from textjob.serving.calls import Calls
 from textjob.serving.limits import Limits
 from textjob.serving.metrics import Metrics
+from textjob.serving.tfs.predictor import Predictor
+from textjob.serving.tfs.signatures import Signature, Signatures, has_signatures
+from textjob.serving.tfs.tensor_json import Arrays
 
 MANY_ITEMS = 64  # the answers to more items are made outside the event loop
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"  # the words of TensorFlow Serving
@@ -45,6 +48,8 @@ class Version:
         rows = None if strict else rows_method(server.service)
         self._batcher = Batcher(rows, self._loop, partial(metrics.batch, number)) if rows else None
         self._calls = None if rows else Calls(limits.threads, self._loop)
+        self.has_signatures = not strict and has_signatures(server.service)
+        self._predictor = Predictor(server.service, self._loop, partial(metrics.batch, number))
 
     @property
     def folder(self) -> Path:
@@ -70,6 +75,14 @@ class Version:
     async def in_background(self, function: Callable[[], Any]) -> Any:
         """Run a function that takes long because its request is large."""
         return await self._loop.run_in_executor(self._large, function)
+
+    async def signatures(self) -> Signatures:
+        """The signatures of the model; only if ``has_signatures``, which a foreign service class has not."""
+        return await self._predictor.signatures(self.in_background)
+
+    async def outputs(self, signature: Signature, inputs: Arrays, stopped: "asyncio.Future[Any]") -> Arrays:
+        """All outputs of a signature; raises what ``stopped`` gets as an exception while the request waits."""
+        return await self._predictor.outputs(signature, inputs, stopped)
 
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
@@ -104,7 +117,8 @@ class Version:
         if self._batcher is not None:
             self._batcher.join()
         self._freed()
-        del self._server, self._batcher, self._calls
+        self._predictor.join()
+        del self._server, self._batcher, self._calls, self._predictor
         gc.collect()
         with contextlib.suppress(RuntimeError):  # the server has ended
             self._loop.call_soon_threadsafe(ended)
@@ -112,7 +126,7 @@ class Version:
     def stop(self) -> None:
         """End the threads, each after what it does now."""
         self._large.shutdown(wait=False)
-        for threads in (self._batcher, self._calls):
+        for threads in (self._batcher, self._calls, self._predictor):
             if threads is not None:
                 threads.stop()
 

@@ -3,15 +3,20 @@
 The paths, status codes and bodies are those of https://www.tensorflow.org/tfx/serving/api_rest and of TensorFlow
 Serving's ``http_rest_api_handler.cc``; ``tensor_json`` has the form of the tensors.
 """
+import asyncio
 import json
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from functools import partial
+from typing import Any, Awaitable, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from textjob.serving import tensor_json
-from textjob.serving.signatures import Signature, Signatures
-from textjob.serving.tensor_json import Arrays, InvalidTensorError, PredictRequest
+from textjob.serving.limits import LARGE
+from textjob.serving.tfs import tensor_json
+from textjob.serving.tfs.signatures import Signature, Signatures
+from textjob.serving.tfs.tensor_json import Arrays, InvalidTensorError, PredictRequest
+from textjob.serving.versions import StoppedError, Version, Versions
 
 PREFIX = "/v1/"
+PREDICTION = "/v1 predict"  # the name in the metrics
 PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?:(\w+)")
 READ = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(/metadata)?")
 
@@ -101,3 +106,54 @@ def error_of(error: Exception) -> ApiError:
     # The message of a tf.errors.OpError ends with the lines "Node: ...", the cause, and the place in the graph.
     message = re.sub(r"(?s).*\nNode: [^\n]*\n|\n.*", "", getattr(error, "message", str(error)))
     return ApiError(STATUSES.get(getattr(error, "error_code", 0), 500), message[:1000])
+
+
+def servable(versions: Versions, model: str, number: Optional[int], request_id: bytes) -> Version:
+    """The version that a request for a model names, or the one that answers requests without a version."""
+    version = versions.choose(request_id) if number is None else versions.loaded(number)
+    if model != versions.name or version is None:
+        which = f"Latest({model})" if number is None else f"Specific({model}, {number})"
+        raise ApiError(404, f"Servable not found for request: {which}; the server has the model {versions.name}")
+    if not version.has_signatures:
+        raise ApiError(501, f"version {version.number} has a service class of its own, which is called by POST / only")
+    return version
+
+
+class Api:
+    """The paths under ``PREFIX``; ``work`` is the method of the HTTP application that admits a request."""
+
+    def __init__(self, versions: Versions, work: Callable[[Any, Optional[int], Any], Awaitable[Any]]) -> None:
+        self._versions, self._work = versions, work
+
+    async def respond(self, request: Any, method: str, path: str) -> Tuple[int, bytes, Optional[int]]:
+        """Status, body and number of items of the response."""
+        call = read_path(method, path)
+        request.route = f"/v1 {call.verb}"
+        if call.verb == "status":
+            states = self._versions.states() if call.model == self._versions.name else {}
+            return 200, status(states, call.model, call.version), None
+        number = call.version
+        version = servable(self._versions, call.model, number, request.id)
+        if call.verb == "metadata":
+            request.version = version.number
+            with version.request():
+                return 200, metadata(await version.signatures(), self._versions.name, version.number), None
+        result: Tuple[int, bytes, Optional[int]] = await self._work(request, number, self._predict)
+        return result
+
+    async def _predict(self, _: Any, body: bytes, version: Version, work: "asyncio.Future[Any]") -> Any:
+        async def run(function: Callable[[], Any]) -> Any:
+            return await version.in_background(function) if len(body) > LARGE else function()
+
+        try:
+            signatures = await version.signatures()
+            request = await run(partial(tensor_json.parse, body))
+            signature = signatures.get(request.signature)
+            inputs = await run(partial(inputs_of, request, signature))
+            outputs = await version.outputs(signature, inputs, work)
+            items = max((len(each) for each in inputs.values() if each.ndim), default=None)
+            return 200, await run(partial(response, request, outputs)), items
+        except StoppedError:
+            raise
+        except Exception as error:
+            raise error_of(error)

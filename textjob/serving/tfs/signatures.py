@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, Sequence
 import numpy as np
 
 from textjob.serving.batching import rows_method
-from textjob.serving.tensor_json import Arrays, InvalidTensorError
+from textjob.serving.tfs.tensor_json import Arrays, InvalidTensorError
 
 DEFAULT = "serving_default"
 

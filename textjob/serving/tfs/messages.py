@@ -6,7 +6,7 @@ not read are left out, which protobuf allows. The messages are in a pool of thei
 """
 from typing import Any, Dict, List
 
-FILE, PACKAGE = "textjob/serving/tfs_messages.proto", "tensorflow.serving"
+FILE, PACKAGE = "textjob/serving/tfs.proto", "tensorflow.serving"
 IMPORTS = ["google/protobuf/any.proto", "google/protobuf/wrappers.proto", "tensorflow/core/framework/tensor.proto",
            "tensorflow/core/protobuf/meta_graph.proto"]
 FIELDS: Dict[str, List[str]] = {  # number, type and name, as in a .proto file; the value of an enum is sent as an int32

@@ -7,8 +7,8 @@ import numpy as np
 
 from textjob.serving.batching import Batcher
 from textjob.serving.calls import Calls
-from textjob.serving.signatures import Signature, Signatures
-from textjob.serving.tensor_json import Arrays
+from textjob.serving.tfs.signatures import Signature, Signatures
+from textjob.serving.tfs.tensor_json import Arrays
 
 InBackground = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -47,6 +47,11 @@ class Predictor:
         for threads in (*self._batchers.values(), self._calls):
             if threads is not None:
                 threads.stop()
+
+    def join(self) -> None:
+        """Wait for the end of the threads."""
+        for batcher in self._batchers.values():
+            batcher.join()
 
 
 def rows_of(inputs: Arrays, signature: Signature) -> Optional[List[Arrays]]:

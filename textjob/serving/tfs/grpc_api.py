@@ -3,21 +3,22 @@ standard health service (https://github.com/grpc/grpc/blob/master/doc/health-che
 """
 import asyncio
 import hmac
+import random
 import time
-from typing import Any, Callable, Dict, Iterable, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
-import grpc
-import grpc.aio
+import grpc  # type: ignore[import-untyped]
+import grpc.aio  # type: ignore[import-untyped]
 import numpy as np
 import tensorflow as tf
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
-from textjob.serving import admission, rest
-from textjob.serving.admission import Admission
-from textjob.serving.limits import Limits
-from textjob.serving.signatures import Signature
-from textjob.serving.tensor_json import Arrays, InvalidTensorError
-from textjob.serving.tfs_messages import STATES, message_classes
+from textjob.serving import admission
+from textjob.serving.http import App
+from textjob.serving.tfs import rest
+from textjob.serving.tfs.messages import STATES, message_classes
+from textjob.serving.tfs.signatures import Signature
+from textjob.serving.tfs.tensor_json import Arrays, InvalidTensorError
 from textjob.serving.versions import StoppedError, Version, Versions
 
 SERVICES = {  # service: method, message of the request, message of the response
@@ -26,10 +27,9 @@ SERVICES = {  # service: method, message of the request, message of the response
     "ModelService": (("GetModelStatus", "GetModelStatusRequest", "GetModelStatusResponse"),),
 }
 SIGNATURES = "signature_def"  # the only metadata field
+OF_HTTP = {404: grpc.StatusCode.NOT_FOUND, 501: grpc.StatusCode.UNIMPLEMENTED}
 CODES = {code.value[0]: code for code in grpc.StatusCode}
-
-Record = Callable[[str, str, str, Optional[int], float], None]
-"""Method, status, version, items (None: unknown) and seconds of a request."""
+Metadata = Sequence[Tuple[str, Any]]
 
 
 class CallError(Exception):
@@ -41,27 +41,26 @@ class CallError(Exception):
 
 
 class GrpcApi:
-    """The server of one model of this name."""
+    """The server of the versions of one model; ``app`` is the HTTP application, whose limits and log it shares."""
 
-    def __init__(self, name: str, versions: Versions, admitted: Admission, limits: Limits, token: str, record: Record
-                 ) -> None:
-        self._name, self._versions, self._admission, self._limits = name, versions, admitted, limits
-        self._authorization, self._record = f"Bearer {token}".encode() if token else b"", record
+    def __init__(self, versions: Versions, app: App, token: str) -> None:
+        self._versions, self._app = versions, app
+        self._authorization = f"Bearer {token}".encode() if token else b""
         self._messages = message_classes()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            maximum_concurrent_rpcs=None, options=[("grpc.max_receive_message_length", limits.body),
-                                                   ("grpc.so_reuseport", 0)])
+            options=[("grpc.max_receive_message_length", app.limits.body), ("grpc.so_reuseport", 0)])
         for service, methods in SERVICES.items():
-            self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(
-                f"tensorflow.serving.{service}", {method: grpc.unary_unary_rpc_method_handler(
-                    self._handler(method), self._messages[request].FromString, self._messages[response].SerializeToString)
-                    for method, request, response in methods})])
+            handlers = {method: grpc.unary_unary_rpc_method_handler(
+                self._handler(method), self._messages[request].FromString, self._messages[response].SerializeToString)
+                for method, request, response in methods}
+            self._server.add_generic_rpc_handlers(
+                [grpc.method_handlers_generic_handler(f"tensorflow.serving.{service}", handlers)])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
     async def start(self, address: str) -> int:
         """Listen on ``HOST:PORT`` and return the port; raises RuntimeError if that is not possible."""
-        await self.set_ready(False)
+        await self.set_ready(True)
         port: int = self._server.add_insecure_port(address)
         await self._server.start()
         return port
@@ -72,59 +71,56 @@ class GrpcApi:
         for service in ("", *(f"tensorflow.serving.{each}" for each in SERVICES)):
             await self._health.set(service, status)
 
-    async def stop(self, seconds: float) -> None:
-        """Accept no calls any more, and end those in flight after this time."""
-        await self._server.stop(seconds)
+    async def stop(self) -> None:
+        """End; no call is in flight any more."""
+        await self._server.stop(None)
 
     def _handler(self, method: str) -> Callable[[Any, grpc.aio.ServicerContext], Any]:
         """Answer calls of a method, with a line in the log and the metrics for each."""
-        function = {"Predict": self._predict, "GetModelMetadata": self._metadata, "GetModelStatus": self._status}[method]
+        functions = {"Predict": self._predict, "GetModelMetadata": self._metadata, "GetModelStatus": self._status}
 
         async def handle(request: Any, context: grpc.aio.ServicerContext) -> Any:
-            began, call = time.perf_counter(), _Call()
+            metadata: Metadata = context.invocation_metadata() or ()
+            began, call = time.perf_counter(), _Call(metadata)
             code, message, response = grpc.StatusCode.OK, "", None
             try:
-                self._authorize(context.invocation_metadata() or ())
-                response = await function(request, call)
+                self._authorize(metadata)
+                response = await functions[method](request, call)
             except asyncio.CancelledError:
                 code = grpc.StatusCode.CANCELLED
                 raise
             except Exception as error:
                 code, message = _status_of(error)
             finally:
-                self._record(method, code.name, call.version, call.items, time.perf_counter() - began)
+                self._app.record(f"gRPC {method}", f"gRPC {method}", code.name, call.version, call.items,
+                                 time.perf_counter() - began, call.id.decode())
             if response is None:
                 await context.abort(code, message)
             return response
         return handle
 
-    def _authorize(self, metadata: Iterable[Tuple[str, Any]]) -> None:
+    def _authorize(self, metadata: Metadata) -> None:
         given = [value for key, value in metadata if key == "authorization"]
         if self._authorization and not any(hmac.compare_digest(str(each).encode(), self._authorization)
                                            for each in given):
             raise CallError(grpc.StatusCode.UNAUTHENTICATED,
                             "send the metadata authorization: Bearer TOKEN with the token of --token_file")
 
-    def _version(self, spec: Any) -> Version:
-        number = spec.version.value if spec.HasField("version") else None
-        version = self._versions.served if number is None else self._versions.loaded(number)
-        if spec.name != self._name or version is None or not version.has_signatures:
-            which = f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
-            raise CallError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {which}; the server has the "
-                                                       f"model {self._name}")
+    def _version(self, spec: Any, call: "_Call") -> Version:
+        version = rest.servable(self._versions, spec.name, _number(spec), call.id)
+        call.version = version.number
         return version
 
     async def _predict(self, request: Any, call: "_Call") -> Any:
-        refusal = self._admission.refusal()
+        refusal = self._app.admission.refusal()
         if refusal:
             raise CallError(grpc.StatusCode.RESOURCE_EXHAUSTED if refusal == admission.FULL else
                             grpc.StatusCode.UNAVAILABLE, refusal)
-        version = self._version(request.model_spec)
-        call.version = version.number
-        with self._admission.work(version) as work:
+        version = self._version(request.model_spec, call)
+        with self._app.admission.work(version) as work:
             signatures = await version.signatures()
             signature = signatures.get(request.model_spec.signature_name)
-            inputs = _inputs_of(request.inputs, signature, self._limits.body)
+            inputs = _inputs_of(request.inputs, signature, self._app.limits.body)
             call.items = max((len(each) for each in inputs.values() if each.ndim), default=None)
             wanted = list(request.output_filter) or list(signature.output_dtypes)
             unknown = sorted(set(wanted) - set(signature.output_dtypes))
@@ -141,11 +137,10 @@ class GrpcApi:
             return response
 
     async def _metadata(self, request: Any, call: "_Call") -> Any:
-        version = self._version(request.model_spec)
-        call.version = version.number
+        version = self._version(request.model_spec, call)
         if list(request.metadata_field) != [SIGNATURES]:
-            raise InvalidTensorError(f"the metadata_field is {', '.join(request.metadata_field) or 'missing'}, expected "
-                                     f"{SIGNATURES}")
+            raise InvalidTensorError(f"the metadata_field is {', '.join(request.metadata_field) or 'missing'}, "
+                                     f"expected {SIGNATURES}")
         infos = self._messages["SignatureDefMap"]()
         for name, info in (await version.signatures()).infos.items():
             infos.signature_def[name].MergeFromString(info.SerializeToString())
@@ -156,8 +151,8 @@ class GrpcApi:
 
     async def _status(self, request: Any, call: "_Call") -> Any:
         spec = request.model_spec
-        states = rest.states_of(self._versions.states() if spec.name == self._name else {}, spec.name,
-                                spec.version.value if spec.HasField("version") else None)
+        states = rest.states_of(self._versions.states() if spec.name == self._versions.name else {}, spec.name,
+                                _number(spec))
         response = self._messages["GetModelStatusResponse"]()
         for number, state in states:
             each = response.model_version_status.add(version=int(number), state=STATES[state.name])
@@ -166,15 +161,22 @@ class GrpcApi:
         return response
 
     def _fill(self, spec: Any, number: str) -> None:
-        spec.name = self._name
+        spec.name = self._versions.name
         spec.version.value = int(number)
 
 
 class _Call:
-    """What the log needs of a call."""
+    """What the log needs of a call; ``id`` is the client's x-request-id or a new one."""
 
-    def __init__(self) -> None:
-        self.version, self.items = "", None  # type: str, Optional[int]
+    def __init__(self, metadata: Metadata) -> None:
+        given = [str(value) for key, value in metadata if key == "x-request-id" and str(value).isprintable()]
+        self.id = (given[0][:128] if given else f"{random.getrandbits(128):032x}").encode()
+        self.version = ""
+        self.items: Optional[int] = None
+
+
+def _number(spec: Any) -> Optional[int]:
+    return int(spec.version.value) if spec.HasField("version") else None
 
 
 def _inputs_of(tensors: Dict[str, Any], signature: Signature, most: int) -> Arrays:
@@ -185,8 +187,8 @@ def _inputs_of(tensors: Dict[str, Any], signature: Signature, most: int) -> Arra
     missing = sorted(set(signature.dtypes) - set(signature.values) - set(tensors))
     unknown = sorted(set(tensors) - set(signature.dtypes))
     if missing or unknown:
-        raise InvalidTensorError(f"the inputs of the request do not fit the signature. Sent extra: {', '.join(unknown)}. "
-                                 f"Missing but required: {', '.join(missing)}")
+        raise InvalidTensorError("the inputs of the request do not fit the signature. Sent extra: "
+                                 f"{', '.join(unknown)}. Missing but required: {', '.join(missing)}")
     for alias, tensor in tensors.items():
         expected = signature.info.inputs[alias].dtype
         if tensor.dtype != expected:
@@ -213,6 +215,6 @@ def _status_of(error: Exception) -> Tuple[grpc.StatusCode, str]:
     if isinstance(error, StoppedError):
         return grpc.StatusCode.DEADLINE_EXCEEDED, "the request took too long"
     if isinstance(error, rest.ApiError):
-        return grpc.StatusCode.NOT_FOUND if error.status == 404 else grpc.StatusCode.INVALID_ARGUMENT, error.message
+        return OF_HTTP.get(error.status, grpc.StatusCode.INVALID_ARGUMENT), error.message
     code = 3 if isinstance(error, InvalidTensorError) else getattr(error, "error_code", 13)
     return CODES.get(code, grpc.StatusCode.INTERNAL), rest.error_of(error).message

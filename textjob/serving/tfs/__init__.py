@@ -1,0 +1,1 @@
+"""TensorFlow Serving's APIs on the loaded versions: REST and gRPC."""
