@@ -41,6 +41,7 @@ $(VENV)/job: requirements.txt
 # Both files at once, because moto requires a certain version of botocore.
 $(VENV)/dev: $(VENV)/job requirements-dev.txt requirements-serve.txt
 	$(RUN) $(PIP_INSTALL) -r $(VENV)/requirements.txt -r requirements-dev.txt
+	$(RUN) $(PIP_INSTALL) --no-deps "tensorflow-serving-api>=2.16"  # with its dependencies, pip would install CUDA
 	@touch $@
 
 $(VENV)/demo: $(VENV)/job
