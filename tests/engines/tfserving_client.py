@@ -1,4 +1,4 @@
-"""Runs inside an engine: a package whose backend is TensorFlow Serving, on a base class that calls it as the platform's.
+"""Runs inside an engine: a package with the backend "tfserving", on a base class that calls it as the platform's.
 
     tfserving_client.py PACKAGE HOST:PORT REQUEST.json     prints the response as JSON
 
@@ -19,7 +19,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 PACKAGE, ADDRESS, REQUEST = sys.argv[1:]
 
 
-class TfServingBaseService(object):
+class TfServingBaseService:
     def __init__(self, model_name, model_path):
         self.model_name, self.model_path = model_name, model_path
         self.stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(ADDRESS))
