@@ -72,7 +72,7 @@ def test_a_visit_of_the_page_is_not_counted_as_a_prediction(own: Server) -> None
     own.send("GET", "/", headers=HTML)
     page = own.send("GET", "/metrics")[1]
     assert page.count(b"textjob_request_seconds_count") == before
-    assert b'textjob_requests_total{path="/",status="200",version="1"}' in page
+    assert b'textjob_requests_total{path="page",status="200",version="1"}' in page
 
 
 def test_the_card_has_the_figures_and_neither_texts_nor_paths(own: Server, own_package: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Iterator
 from textjob.serving.limits import Limits
 from textjob.serving.versions import StoppedError, Version, Versions
 
-DRAINING, LOADING, FULL = "the server is ending", "the model is being loaded", "too many requests wait for an answer"
+DRAINING, LOADING, FULL = "the server is ending", "no model is loaded yet", "too many requests wait for an answer"
 
 
 class Admission:
