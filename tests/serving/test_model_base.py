@@ -8,7 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 from made_versions import Base, foreign, own, served, wait_for, wait_for_polls
@@ -79,6 +79,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def test_a_model_base_that_cannot_be_read_is_logged_once_and_the_loaded_version_answers(base: Base, start: Start
+                                                                                       ) -> None:
+    def errors() -> List[str]:
+        return [message for message in server.messages("ERROR") if "cannot be read" in message]
+
+    base.add(1, foreign)
+    server = base.start(start).ready()
+    aside = base.folder.rename(base.folder.parent / "renamed")
+    wait_until(errors)
+    assert served(server) == "1"
+    aside.rename(base.folder)
+    base.add(2, foreign)
+    wait_for(server, 2)
+    assert len(errors()) == 1
+
+
 def test_other_files_in_the_folder_are_not_versions(base: Base, start: Start) -> None:
     base.add(1, foreign)
     for name in ("readme.txt", "4.unavailable", "-5", "v6", "٧"):
@@ -107,13 +123,13 @@ def test_wrong_flags_are_refused_with_a_sentence_before_tensorflow_is_imported(
 
 
 @pytest.fixture
-def s3_environment(tmp_path: Path) -> Iterator[Any]:
-    """The variables for an S3 server (moto) with a bucket named ``bucket``."""
+def s3(tmp_path: Path) -> Iterator[Tuple[Dict[str, str], "subprocess.Popen[bytes]"]]:
+    """An S3 server (moto) with a bucket named ``bucket``: the variables for its clients, and its process."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     environment = {"S3_ENDPOINT": f"http://127.0.0.1:{port}", "ACCESS_KEY_ID": "name", "SECRET_ACCESS_KEY": "secret",
-                   "AWS_EC2_METADATA_DISABLED": "true", "TMPDIR": str(tmp_path / "scratch")}
+                   "AWS_EC2_METADATA_DISABLED": "true", "MOX_FILE_RETRY": "1", "TMPDIR": str(tmp_path / "scratch")}
     (tmp_path / "scratch").mkdir()
     def has_bucket() -> bool:
         try:
@@ -125,14 +141,16 @@ def s3_environment(tmp_path: Path) -> Iterator[Any]:
 
     try:
         wait_until(has_bucket)
-        yield environment
+        yield environment, process
     finally:
         process.terminate()
         process.wait()
 
 
 def test_versions_in_an_object_store_are_copied_served_and_their_copies_deleted(
-        base: Base, start: Start, s3_environment: Any, tmp_path: Path) -> None:
+        base: Base, start: Start, s3: Any, tmp_path: Path) -> None:
+    s3_environment, s3_process = s3
+
     def mox(call: str) -> None:
         subprocess.run([sys.executable, "-c", f"import moxing as mox; mox.file.{call}"], check=True, timeout=PATIENCE,
                        env=dict(os.environ, PYTHONPATH=str(PROJECT / "shims"), **s3_environment))
@@ -157,5 +175,8 @@ def test_versions_in_an_object_store_are_copied_served_and_their_copies_deleted(
     done = infer("rollback", "--model_base", url, **s3_environment)
     assert done.returncode == 0 and f"delete {url}/2.unavailable" in done.stdout, done.stderr
     wait_for(server, 1)
+    s3_process.terminate()
+    wait_until(lambda: any("cannot be read" in message for message in server.messages("ERROR")))
+    assert served(server) == "1"
     assert server.end() == 0
     assert list((tmp_path / "scratch").glob("*/*")) == []

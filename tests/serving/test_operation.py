@@ -11,6 +11,7 @@ import pytest
 from processes import PATIENCE, Start, make_package, wait_until
 
 from textjob.paths import PROJECT
+from textjob.process import WITHOUT_KERAS
 
 
 def run(*argv: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -115,3 +116,12 @@ def test_a_crash_of_the_service_is_logged_with_its_traceback(start: Start, tmp_p
     server = start(make_package(tmp_path / "model", source)).ready()
     assert server.post({"a": 1})[0] == 500
     wait_until(lambda: any("the cause" in entry.get("traceback", "") for entry in server.entries()))
+
+
+def test_a_later_version_may_use_keras_although_the_first_one_did_not_need_it() -> None:
+    code = ("from textjob import process; process.without_keras(); process.import_tensorflow(); import sys; "
+            "assert 'keras' not in sys.modules; process.with_keras(); from tensorflow.keras.layers import Dense")
+    environment = {name: value for name, value in os.environ.items() if name not in WITHOUT_KERAS}
+    done = subprocess.run([sys.executable, "-c", code], cwd=str(PROJECT), env=environment, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr

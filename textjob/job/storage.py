@@ -186,8 +186,11 @@ def _temporary_copy(url: str) -> Iterator[str]:
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A temporary folder on the disk for large files."""
-    with tempfile.TemporaryDirectory(dir=nodes.scratch()) as folder:
+    folder = tempfile.mkdtemp(dir=nodes.scratch())
+    try:
         yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # a thread may still write to it when a server ends
 
 
 def _markers_last(name: str) -> Tuple[int, str]:

@@ -1,7 +1,8 @@
 """Loads a version in a thread while other versions answer, and frees the memory of those that do not answer any more.
 
-Loading runs Python code for about a second. While it does, threads give up the interpreter after half a millisecond
-instead of five, because each request needs it several times.
+A version is warm after its load, because the load verifies the golden texts as a batch and alone: further calls before
+the first request do not make it faster. Loading runs Python code for about a second. While it does, threads give up the
+interpreter after half a millisecond instead of five, because each request needs it several times.
 
 TensorFlow's modules are excluded from garbage collection (``gc.freeze``), because a collection of all objects stops the
 process for 0.1 s. The graph of a version has reference cycles, so it needs a collection when the version is freed.
@@ -14,22 +15,16 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Optional
 
-from textjob import manifest
 from textjob.errors import PackageError
-from textjob.packaging import package
 from textjob.paths import SHIMS
 from textjob.serving import host
-from textjob.serving.batching import rows_method
 from textjob.serving.limits import Limits
 from textjob.serving.metrics import Metrics
 from textjob.serving.versions import Version
 
 SWITCH_SECONDS = 0.0005
-WARM_UP = (1, 8, 64)  # items per call of the model before the first request
-OPTIONS = "service.json"
-TEXT = "warm-up"  # for a package without golden texts
 
 
 class Loader:
@@ -39,7 +34,7 @@ class Loader:
                  ) -> None:
         self._name, self._prepare, self._limits = name, prepare, limits
         self._metrics, self._strict = metrics, strict
-        self._frozen = False
+        self._last: Optional[Path] = None  # the package that was loaded last
 
     async def load(self, number: str, folder: Path, freed: Callable[[], None] = lambda: None) -> Version:
         """A version that is ready to answer; ``freed`` is called, in a thread, when it is freed.
@@ -55,19 +50,16 @@ class Loader:
 
     def _load(self, folder: Path) -> host.Server:
         self._prepare(folder)
-        if not self._frozen:
-            self._frozen = True
-            gc.collect()
+        if self._last is None:
             gc.freeze()
+        else:
+            _forget_modules(self._last)
+        self._last = folder
         with _short_turns():
             try:
-                server = host.Server(str(folder), str(SHIMS), self._name)
+                return host.Server(str(folder), str(SHIMS), self._name)
             except host.ServiceError as error:
                 raise PackageError(str(error))
-            finally:
-                _forget_modules(folder)
-            _warm_up(server.service, folder)
-        return server
 
 
 async def in_thread(function: Callable[[], Any]) -> Any:
@@ -106,23 +98,10 @@ def _short_turns() -> Iterator[None]:
 
 
 def _forget_modules(folder: Path) -> None:
-    """Let the next version import its own modules, where its service file imports files beside it."""
+    """Forget the modules that a service file imported from its package, so that the next one imports its own."""
     inside = os.path.abspath(str(folder)) + os.sep
     for name, module in list(sys.modules.items()):
         if os.path.abspath(getattr(module, "__file__", None) or os.sep).startswith(inside):
             del sys.modules[name]
     for path in [path for path in sys.path_importer_cache if (os.path.abspath(path) + os.sep).startswith(inside)]:
         del sys.path_importer_cache[path]
-
-
-def _warm_up(service: Any, folder: Path) -> None:
-    """Call the model with batches of several sizes, if it runs in this process and the service can be batched."""
-    rows = rows_method(service)
-    options = manifest.read_json(folder / OPTIONS) if (folder / OPTIONS).is_file() else {}
-    if rows is None or options.get("backend") == "tfserving":
-        return
-    golden = manifest.read_json(folder / package.CARD).get("golden", []) if (folder / package.CARD).is_file() else []
-    texts = [entry["text"] for entry in golden if isinstance(entry.get("text"), str)] or [TEXT]
-    items = service._preprocess({"req_data": [{"text": text} for text in texts]}).items
-    for size in WARM_UP:
-        rows([items[index % len(items)] for index in range(size)])
