@@ -122,6 +122,6 @@ def test_a_later_version_may_use_keras_although_the_first_one_did_not_need_it() 
     code = ("from textjob import process; process.without_keras(); process.import_tensorflow(); import sys; "
             "assert 'keras' not in sys.modules; process.with_keras(); from tensorflow.keras.layers import Dense")
     environment = {name: value for name, value in os.environ.items() if name not in WITHOUT_KERAS}
-    done = subprocess.run([sys.executable, "-c", code], cwd=str(PROJECT), env=environment, capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=str(PROJECT), env=environment, capture_output=True,
+                          text=True, check=False)
     assert done.returncode == 0, done.stderr
