@@ -493,7 +493,7 @@ def load(folder: str, options: Dict[str, Any], tf_serving: Any = None) -> Model:
         return model
     reads_examples = any(node.op.startswith("ParseExample") for node in graphs[tags].graph_def.node)
     remedy = "Its input is a tf.Example: convert it with infer.py adopt" if reads_examples else (
-        "infer.py check names the engines that can load it")
+        "infer.py check names the engines that can load it; if no engine can, infer.py adopt says what to change")
     raise LoadError(f"TensorFlow {tf.__version__} cannot run {folder} with the inputs {', '.join(plan.inputs)}. "
                     f"{'; '.join(failures)}. {remedy}")
 
