@@ -4,8 +4,7 @@
 # make faults    fault injection: kills, damaged files, crafted packages, bad requests, failing object stores, the server
 # make engines   run packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
 # make matrix    compare the verdicts of infer.py check with the real engines (20 minutes, after make engines)
-# make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, a prediction; the steps of the
-#                custom images in new virtual environments
+# make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, a prediction; custom images
 # make soak      kill training 50 times (CI: 10) and compare each result with that of an undisturbed run
 # make generate  write config/default.yaml and the table of the settings from textjob/settings.py
 # make clean     remove what these targets made

@@ -33,6 +33,8 @@ def test_the_context_holds_every_source_of_a_copy_and_the_package_unchanged(cont
 def test_the_project_holds_every_source_of_a_copy_of_the_training_image() -> None:
     instructions = dockerfiles.read(PROJECT / "docker" / "train.Dockerfile")
     sources = [source for sources, _ in dockerfiles.copies(instructions) for source in sources]
+    sent = (PROJECT / "docker" / "train.Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {line[1:] for line in sent if line.startswith("!")} == set(sources)
     assert "train.py" in sources and [source for source in sources if not (PROJECT / source).exists()] == []
 
 

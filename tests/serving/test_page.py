@@ -1,13 +1,16 @@
 """The page to try the model, in a browser."""
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Optional
 
 import pytest
 from browser import Page, chromium
-from processes import Server, Start, make_package
+from processes import Server, Start, make_package, wait_until
+
+from textjob.serving import pages
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 SPORT = "goal team score"
@@ -82,6 +85,16 @@ def test_the_card_has_the_figures_and_neither_texts_nor_paths(own: Server, own_p
     assert card["classes"] == len(source["labels"])
     assert card["figures"]["accuracy"] == (source["test"] or source["dev"])["accuracy"]
     assert not {"golden", "settings", "notes"} & set(card) and b".tsv" not in body
+
+
+@pytest.mark.parametrize("content, expected", [
+    (None, {}), ("{", {}), ('{"model": 5, "labels": "x", "dev": []}', {}),
+    ('{"model": "adopted", "labels": ["a", "b"], "dev": {}, "test": {}}', {"model": "adopted", "classes": 2})],
+    ids=["none", "damaged", "foreign", "adopted"])
+def test_a_package_without_figures_has_a_short_card(content: Optional[str], expected: Any, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "model_card.json").write_text(content, encoding="utf-8")
+    assert json.loads(pages.card("news", "3", tmp_path)) == {"name": "news", "version": "3", **expected}
 
 
 # In a browser
@@ -215,6 +228,17 @@ def test_a_token_is_requested_where_the_server_requires_one(browser: Any, guarde
     done = subprocess.run(["bash", "-c", page.text("#curl")], capture_output=True, text=True, check=True,
                           env=dict(os.environ, TOKEN="s3cret"))
     assert "predicted_label" in done.stdout and "s3cret" not in page.text("#curl")
+
+
+def test_the_page_shows_the_version_that_replaced_the_one_before(
+        browser: Any, own_package: Path, start: Start, tmp_path: Path) -> None:
+    shutil.copytree(str(own_package), str(tmp_path / "1"))
+    server = start(tmp_path, "--poll_seconds", "0.1", model_flag="--model_base").ready()
+    page = Page(browser, url(server)).classify(SPORT)
+    assert page.text("#served").endswith("version 1")
+    shutil.copytree(str(own_package), str(tmp_path / "2"))
+    wait_until(lambda: server.send("GET", "/health")[0].headers["X-Model-Version"] == "2")
+    assert "version 2" in page.classify(SPORT).text("#status") and page.text("#served").endswith("version 2")
 
 
 @pytest.mark.parametrize("language", ["en-US", "zh-CN"])
