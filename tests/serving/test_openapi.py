@@ -77,3 +77,12 @@ def test_the_server_returns_the_document_of_the_version_in_service(own_package: 
     for path, schema in (("/health", "Health"), ("/no/such", "Error")):
         assert validator(document, schema).is_valid(json.loads(server.send("GET", path)[1])), path
     assert validator(document, "PlatformError").is_valid(server.post(b"{")[1])
+    model = "/v1/models/news"
+    for schema, (response, body) in (
+            ("Statuses", server.send("GET", model)), ("Statuses", server.send("GET", model + "/versions/1")),
+            ("PredictResponse", server.send("POST", model + ":predict", {"instances": ["goal"]})),
+            ("PredictResponse", server.send("POST", model + "/versions/1:predict", {"inputs": {"input_x": ["goal"]}})),
+            ("ServingError", server.send("POST", model + ":predict", {"instances": 5})),
+            ("ServingError", server.send("GET", model + "/versions/7"))):
+        assert (response.status == 200) == (schema != "ServingError"), body
+        assert list(validator(document, schema).iter_errors(json.loads(body))) == [], body
