@@ -192,7 +192,7 @@ def rollback(args: argparse.Namespace) -> int:
     with _model_base(args.model_base) as base:
         newest, previous, marker = base.rollback()
     print(f"version {newest} is unavailable from now on, and version {previous} is the newest; a running server goes "
-          f"back to it at its next look at the folder\nto undo: delete {marker}")
+          f"back to it at its next poll\nto undo: delete {marker}")
     return 0
 
 
@@ -354,10 +354,11 @@ def _serve_flags(sub: argparse.ArgumentParser) -> None:
     what = sub.add_mutually_exclusive_group(required=True)
     what.add_argument("--model", metavar="P", help="a package, or the folder that holds it in a folder 'model'")
     what.add_argument("--model_base", metavar="B", help="a folder of versions (B/1/, B/2/, ...), each a package or the "
-                      "folder that holds it in a folder 'model'; the newest one is served, also if it comes later")
+                      "folder that holds it in a folder 'model'; the newest one is served, and replaced when a newer "
+                      "one is added")
     versions = sub.add_argument_group("versions of --model_base (docs/server.md)")
     versions.add_argument("--poll_seconds", type=float, default=5, metavar="S",
-                          help="seconds between two looks at the folder (default 5)")
+                          help="seconds between two polls of the folder (default 5)")
     versions.add_argument("--split", action="append", default=[], metavar="N=PERCENT",
                           help="send this share of the requests to version N; can be repeated")
     versions.add_argument("--shadow", type=int, metavar="N", help="let version N answer, too, without the client "

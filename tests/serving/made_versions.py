@@ -128,7 +128,7 @@ def wait_for(server: Server, number: int) -> None:
 
 
 def wait_for_polls(base: Base, server: Server, polls: int = 5) -> None:
-    """Wait until the server has looked at the model base several times: it logs a problem that two looks have seen."""
+    """Wait until the server has polled the model base several times: it logs a problem that two polls have seen."""
     folder = base.folder / "1000000"
     for number in range(polls):
         folder.mkdir(exist_ok=True)

@@ -152,7 +152,7 @@ def test_twenty_replacements_leave_no_memory_no_threads_and_no_descriptors_behin
     memory, descriptors, count = resident(server), server.descriptors(), threads()
     replace(7, 26)
     assert resident(server) - memory < 30 << 20  # the variables of the models alone have 80 MB
-    wait_until(lambda: server.descriptors() <= descriptors and threads() <= count)  # a look at the folder needs some
+    wait_until(lambda: server.descriptors() <= descriptors and threads() <= count)  # a poll opens some
 
 
 def test_each_version_imports_the_modules_beside_its_own_service_file(base: Base, start: Start) -> None:

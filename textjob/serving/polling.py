@@ -1,4 +1,4 @@
-"""Polls a model base: loads what is new, and decides which versions answer.
+"""Polls a model base: loads new versions, and decides which versions answer.
 
 The newest complete version that does not take part in the experiment is the served version; if all take part, it is the
 newest of them. A version replaces another one only when it is loaded, verified and warm. A version that fails to load
@@ -43,7 +43,7 @@ class Poller:
             await asyncio.sleep(self._seconds)
 
     async def poll(self) -> None:
-        """One look at the model base."""
+        """Compare the loaded versions with the model base once."""
         names: Dict[int, str] = await in_thread(self._base.names)
         if self._flags is not None:
             self._read_experiment(self._flags, await in_thread(self._base.experiment))
@@ -105,7 +105,7 @@ class Poller:
             self._versions.set_state(number, END, reason)
             if folder is None and not isinstance(error, PackageError):
                 self._say(f"copy {number}", logging.ERROR, f"version {number} cannot be copied: {reason}; the next "
-                          "look at the folder tries again")
+                          "poll tries again")
                 return None
             log.error("version %s is not served: %s; it is tried again when its files change", number, reason)
             self._refused[number] = candidate.stamp

@@ -38,7 +38,7 @@ class Shadow:
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """Drop what waits."""
+        """Cancel the requests that wait for the shadow."""
         for task in self._tasks:
             task.cancel()
 

@@ -24,7 +24,7 @@ LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END" 
 log = logging.getLogger(__name__)
 
 Reply = Tuple[int, bytes, Optional[int]]
-"""Status, body, and the number of items (None: a service that does not tell)."""
+"""Status, body, and the number of items (None: unknown, of a service of another project)."""
 
 
 class StoppedError(Exception):
