@@ -88,8 +88,8 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
     from textjob.packaging import config_json, export, golden, model_card, package
     from textjob.results import as_json
     from textjob.text import vectors
-    from textjob.training import trainer
-    from textjob.training.inputs import prepare, with_wide_part
+    from textjob.training import finishing, trainer
+    from textjob.training.inputs import prepare, with_final_wide_part, with_wide_part
 
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file, labels_file = Path(scratch) / "vocabulary.txt", Path(scratch) / "labels.txt"
@@ -101,6 +101,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
             inputs = inputs._replace(vectors=known)
         phases.end("words")
         inputs = with_wide_part(inputs, job)
+        final = with_final_wide_part(inputs, job)
         phases.end("wide part")
         print(f"{len(inputs.vocabulary):,} words in the vocabulary, {inputs.ngrams:,} n-grams in the wide part",
               flush=True)
@@ -113,6 +114,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
             phases.end("training")
             dev = metrics.evaluate(inputs.dev.labels, classifier.predict(inputs.dev).argmax(1), inputs.names,
                                    keep_wrong_rows=True)
+            classifier, trained = finishing.finish(classifier, trained, inputs, final)
             test = metrics.evaluate(inputs.test.labels, classifier.predict(inputs.test).argmax(1),
                                     inputs.names) if data.test.texts else None
             phases.end("test")
@@ -121,7 +123,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
             export.export(saved_model, name, trained.weights, vocabulary_file, labels_file, data.labels, job.max_length)
             golden_texts = golden.texts(inputs.vocabulary, data.dev.texts[:job.golden_rows])
             verified = golden_texts + data.dev.texts[:200]
-            probabilities = classifier.probabilities(encoder.padded(verified)).numpy()
+            probabilities = classifier.probabilities(*encoder.inputs(verified)).numpy()
             phases.end("export")
             export.verify(saved_model, verified, probabilities, data.labels)
             phases.end("verification")

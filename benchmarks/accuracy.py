@@ -27,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # set before importing Tenso
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import baselines
+import numpy as np
 import tables
 
 from models import WIDE
@@ -34,17 +35,20 @@ from textjob import errors, metrics, process
 from textjob.data.dataset import Dataset, Examples, read_dataset
 from textjob.data.examples import read_examples
 from textjob.flags import from_flags
+from textjob.results import TrainingResult
 from textjob.settings import Settings
 from textjob.text.encoding import TextEncoder
-from textjob.training import classifier, trainer
+from textjob.training import classifier, finishing, trainer
 from textjob.training.checkpoints import Checkpoints
 from textjob.training.classifier import Classifier
-from textjob.training.inputs import Inputs, prepare, with_wide_part
+from textjob.training.inputs import Inputs, prepare, with_final_wide_part, with_wide_part
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy.jsonl"
 ALONE = " alone"
 WIDE_ALONE = WIDE + ALONE
-BASELINES = {"linear": baselines.linear, "linear on words": baselines.linear_words, "fastText": baselines.fasttext}
+BASELINES = {"linear": baselines.linear, "linear on words": baselines.linear_words,
+             "linear seen twice": baselines.linear_twice, "linear on characters": baselines.linear_characters,
+             "fastText": baselines.fasttext}
 DETERMINISTIC = {WIDE_ALONE, *BASELINES}
 """The rows that do not depend on the seed."""
 
@@ -142,32 +146,43 @@ class _Set:
         return {"seconds": seconds, "figures": figures}
 
     def _model(self, row: str, seed: int) -> Dict[str, Any]:
-        inputs, encoder, wide_seconds = self._encoded()
+        inputs, final, encoder, wide_seconds = self._encoded()
         if row == WIDE_ALONE:
-            return {"seconds": wide_seconds, "figures": self._evaluate(classifier.wide_alone(inputs), inputs, encoder)}
+            alone = TrainingResult(inputs.wide, [], 0, wide_seconds)
+            return {"seconds": wide_seconds, "figures": self._evaluate(
+                classifier.wide_alone(inputs), alone, inputs, final, encoder)}
         if row.endswith(ALONE):
-            inputs = inputs._replace(wide={})
+            inputs = final = inputs._replace(wide={})
         with tempfile.TemporaryDirectory() as scratch:
             model, trained = trainer.train(_model_of(row), inputs, replace(self.job, seed=seed),
                                            Path(scratch) / "logs", Checkpoints(Path(scratch) / "checkpoints", {}))
         return {"seconds": trained.seconds, "epochs": len(trained.history), "best_epoch": trained.best_epoch,
-                "figures": self._evaluate(model, inputs, encoder)}
+                "figures": self._evaluate(model, trained, inputs, final, encoder)}
 
-    def _encoded(self) -> Tuple[Inputs, TextEncoder, float]:
-        """The inputs, the encoder, and the seconds of fitting the wide part; computed once, equal for all seeds."""
+    def _encoded(self) -> Tuple[Inputs, Inputs, TextEncoder, float]:
+        """The inputs, those with the final wide part, the encoder, and the seconds of fitting both wide parts."""
         if self._prepared is None:
             with tempfile.TemporaryDirectory() as scratch:
                 inputs, encoder = prepare(self.dataset(), self.job, Path(scratch) / "vocabulary.txt")
             began = time.time()
             inputs = with_wide_part(inputs, self.job)
-            self._prepared = inputs, encoder, time.time() - began
+            final = with_final_wide_part(inputs, self.job)
+            self._prepared = inputs, final, encoder, time.time() - began
         return self._prepared  # type: ignore[no-any-return]
 
-    def _evaluate(self, model: Classifier, inputs: Inputs, encoder: TextEncoder) -> Dict[str, Any]:
+    def _evaluate(self, model: Classifier, trained: TrainingResult, inputs: Inputs, final: Inputs, encoder: TextEncoder
+                  ) -> Dict[str, Any]:
+        """Dev is evaluated before the last step of the training, because that step uses it."""
+        finished = finishing.finish(model, trained, inputs, final)[0]
         figures = {}
         for name, part in self._parts().items():
-            probabilities = model.predict(encoder.encode(part.texts, [0] * len(part.texts)))
+            encoded = encoder.encode(part.texts, [0] * len(part.texts))
+            probabilities = (model if name == "dev" else finished).predict(encoded)
             figures[name] = _figures(part.labels, [inputs.labels[i] for i in probabilities.argmax(1)])
+            if name != "dev":
+                true = np.array([inputs.labels.index(each) if each in inputs.labels else -1 for each in part.labels])
+                figures[name].update(calibration=metrics.calibration_error(probabilities, true),
+                                     uncalibrated=metrics.calibration_error(model.predict(encoded), true))
         return figures
 
 

@@ -29,6 +29,16 @@ def linear_words(train: Examples, texts: Sequence[str]) -> List[str]:
     return _linear(train, texts, TfidfVectorizer(ngram_range=(1, 2)))
 
 
+def linear_twice(train: Examples, texts: Sequence[str]) -> List[str]:
+    """The same over the words and pairs of words that occur in two texts."""
+    return _linear(train, texts, TfidfVectorizer(ngram_range=(1, 2), min_df=2))
+
+
+def linear_characters(train: Examples, texts: Sequence[str]) -> List[str]:
+    """The same over 2 to 5 characters within a word (``char_wb``)."""
+    return _linear(train, texts, TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True))
+
+
 def _linear(train: Examples, texts: Sequence[str], words: TfidfVectorizer) -> List[str]:
     characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), min_df=2, sublinear_tf=words.sublinear_tf)
     vectorizer = characters if is_written_without_blanks(train.texts) else words

@@ -22,7 +22,7 @@ def module(model: str) -> ModuleType:
     return importlib.import_module(f"models.{model}")
 
 
-def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any) -> Any:
+def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any, spelling: Any = None) -> Any:
     """The logits of a model, plus those of the wide part if ``w`` contains one.
 
     Args:
@@ -30,13 +30,16 @@ def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any) -> Any:
         w: the weights by name: arrays, variables or tensors.
         ids: int32 ``[batch, columns]``, padded with 0.
         dropout: a :data:`models.layers.Dropout`.
+        spelling: the characters of the unknown words, for the wide part (``textjob/text/spelling.py``).
 
     Returns:
         float32 ``[batch, classes]``.
     """
     from models import wide
 
+    if model == WIDE:
+        return wide.logits(w, ids, dropout, spelling)
     own = module(model).logits(w, ids, dropout)
-    if model == WIDE or not wide.orders(w):
+    if not wide.orders(w):
         return own
-    return w[wide.NETWORK] * own + wide.logits(w, ids, dropout)
+    return w[wide.NETWORK] * own + wide.logits(w, ids, dropout, spelling)

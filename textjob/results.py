@@ -84,6 +84,10 @@ class TrainingResult:
     """From 1."""
     seconds: float
     """Of all epochs, with the evaluation on the dev part after each."""
+    temperature: Optional[float] = None
+    """By which the exported logits are divided; None without a wide part."""
+    wide_rows: Optional[int] = None
+    """The rows that the exported wide part is fitted to: of the training part and, after dev has chosen, of dev."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,8 @@ class TrainingFacts:
     seconds: float
     best_epoch: int
     history: List[EpochRow]
+    temperature: Optional[float] = None
+    wide_rows: Optional[int] = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def encoded(texts: List[List[int]], labels: List[int]) -> Encoded:
 def fitted(part: Encoded, classes: int, longest: int = 2, max_bytes: int = MAX_BYTES, smoothing: float = 0.1,
            weights: Any = None) -> Dict[str, np.ndarray]:
     class_weights = np.ones(classes) if weights is None else np.array(weights)
-    return wide_part.fit(part, class_weights, longest, max_bytes, smoothing)
+    return wide_part.fit(part, class_weights, longest, max_bytes, smoothing).weights
 
 
 def outputs(w: Dict[str, np.ndarray], part: Encoded) -> np.ndarray:
@@ -174,7 +174,7 @@ def test_the_hash_of_an_ngram_is_that_of_plain_integers(n: int) -> None:
 
 
 def exactly(part: Encoded, classes: int, longest: int, max_bytes: int = MAX_BYTES) -> Any:
-    return wide_part.fit_exactly(part, np.ones(classes), longest, max_bytes, 0.1)
+    return wide_part.fit_exactly(part, np.ones(classes), longest, max_bytes, 0.1)[:3]
 
 
 def texts_of(part: Encoded) -> List[List[int]]:
@@ -229,15 +229,15 @@ def plain_features(part: Encoded) -> Any:
     return vectorizer, counts, transformer.fit_transform(counts).tocsr()
 
 
-def plain_fit(features: Any, counts: Any, labels: np.ndarray, by_bayes: bool, classes: int, class_weights: Any = None
-              ) -> Any:
+def plain_fit(features: Any, counts: Any, labels: np.ndarray, by_bayes: bool, classes: int, class_weights: Any = None,
+              cost: float = 0.3) -> Any:
     """One linear support vector machine per class, as Wang and Manning (2012) describe it with naive Bayes ratios."""
     weights, bias = np.zeros((features.shape[1], classes)), np.zeros(classes)
     for number in range(classes):
         of_class = labels == number
         p, q = (np.asarray(counts[side].sum(0)).ravel() + 1.0 for side in (of_class, ~of_class))
         ratio = np.log((p / p.sum()) / (q / q.sum())) if by_bayes else np.ones(len(p))
-        machine = LinearSVC(C=0.3, tol=1e-6, dual=True, random_state=0, max_iter=100000)
+        machine = LinearSVC(C=cost, tol=1e-6, dual=True, random_state=0, max_iter=100000)
         text_weights = None if class_weights is None else np.array(class_weights)[labels]
         machine.fit(features.multiply(ratio).tocsr(), of_class, text_weights)
         weights[:, number], bias[number] = machine.coef_[0] * ratio, machine.intercept_[0]
@@ -245,7 +245,7 @@ def plain_fit(features: Any, counts: Any, labels: np.ndarray, by_bayes: bool, cl
 
 
 def test_the_exact_weights_are_support_vectors_over_tf_idf_and_bayes_ratios_by_scikit_learn() -> None:
-    """One of the three kinds, times one factor."""
+    """One of the three kinds with one of the two costs, times one factor."""
     part, classes = random_part(300), 3
     linear, mark, frequency = exactly(part, classes, 2)
     vectorizer, counts, features = plain_features(part)
@@ -256,8 +256,10 @@ def test_the_exact_weights_are_support_vectors_over_tf_idf_and_bayes_ratios_by_s
     inverse = np.log(len(part.lengths) / np.asarray(counts.sum(0)).ravel()) + 1
     np.testing.assert_allclose(frequency[order], inverse)
 
-    kinds = [plain_fit(features, counts, part.labels, by_bayes, classes) for by_bayes in (False, True)]
-    kinds.append(tuple(np.mean(both, 0) for both in zip(*kinds)))
+    kinds = []
+    for cost in (0.3, 1.0):
+        both = [plain_fit(features, counts, part.labels, by_bayes, classes, cost=cost) for by_bayes in (False, True)]
+        kinds += [*both, tuple(np.mean(each, 0) for each in zip(*both))]
     errors = []
     for weights, bias in kinds:
         weights = weights * inverse[:, None]
@@ -270,7 +272,8 @@ def test_the_exact_weights_are_support_vectors_over_tf_idf_and_bayes_ratios_by_s
 
 @pytest.mark.parametrize("smoothing", [0.1, 0.6])
 @pytest.mark.parametrize("class_weights", [[1, 1, 1], [0.4, 2.2, 6.7]], ids=["none", "balanced"])
-def test_the_factor_and_the_kind_have_the_lowest_held_out_cross_entropy(smoothing: float, class_weights: Any) -> None:
+def test_the_factor_the_kind_and_the_cost_have_the_lowest_held_out_cross_entropy(
+        smoothing: float, class_weights: Any) -> None:
     rng, classes = np.random.RandomState(8), 3
     labels = rng.choice(classes, size=300, p=[0.8, 0.15, 0.05])  # unbalanced, so that the bias matters
     part = encoded([np.where(rng.rand(6) < 0.2, 2 + label, 5 + rng.randint(20, size=6)).tolist() for label in labels],
@@ -279,18 +282,22 @@ def test_the_factor_and_the_kind_have_the_lowest_held_out_cross_entropy(smoothin
     folds = np.array([hashlib.blake2b(np.array(ids, np.int32).tobytes(), digest_size=4).digest()[0] % 5
                       for ids in texts_of(part)])
     factors = np.geomspace(0.3, 10, 40)
-    losses = np.zeros((3, 40))
+    losses = np.zeros((2, 3, 40))
     for fold in range(5):
         out = folds == fold
-        kinds = [plain_fit(features[~out], counts[~out], part.labels[~out], by_bayes, classes, class_weights)
-                 for by_bayes in (False, True)]
-        scores = [features[out] @ weights + bias for weights, bias in kinds]
-        scores.append((scores[0] + scores[1]) / 2)
-        losses += [[references.cross_entropy(each * factor, part.labels[out], smoothing, np.array(class_weights))
-                    * out.sum() for factor in factors] for each in scores]
-    kind, factor = wide_part._select(features, part, np.array(class_weights), smoothing)
-    chosen = losses[kind, int(np.argmin(np.abs(factors - factor)))]
-    assert chosen < losses.min() + 0.1  # nats over 300 texts; liblinear's tolerance is 0.01
+        for number, cost in enumerate((0.3, 1.0)):
+            kinds = [plain_fit(features[~out], counts[~out], part.labels[~out], by_bayes, classes, class_weights, cost)
+                     for by_bayes in (False, True)]
+            scores = [features[out] @ weights + bias for weights, bias in kinds]
+            scores.append((scores[0] + scores[1]) / 2)
+            losses[number] += [[references.cross_entropy(each * factor, part.labels[out], smoothing,
+                                                         np.array(class_weights)) * out.sum()
+                                for factor in factors] for each in scores]
+    choice = wide_part._select(features, part, np.array(class_weights), smoothing)
+    of_cost = losses[[0.3, 1.0].index(choice.cost)]
+    # The tolerances are in nats over 300 texts; liblinear's tolerance is 0.01.
+    assert of_cost[0].min() < losses[:, 0].min() + 0.1, "the cost is the best one of the plain kind"
+    assert of_cost[choice.kind, int(np.argmin(np.abs(factors - choice.factor)))] < of_cost.min() + 0.1
 
 
 def test_with_more_than_30_classes_only_the_plain_kind_is_fitted() -> None:

@@ -271,7 +271,7 @@ def test_the_wide_part_is_a_classifier_of_its_own_that_can_be_exported(
     export.export(tmp_path / "model", models.WIDE, inputs.wide, vocabulary_file, labels_file, data.labels,
                   settings.max_length)
     texts = data.dev.texts[:20]
-    export.verify(tmp_path / "model", texts, alone.probabilities(encoder.padded(texts)).numpy(), data.labels)
+    export.verify(tmp_path / "model", texts, alone.probabilities(*encoder.inputs(texts)).numpy(), data.labels)
 
 
 # The progress line

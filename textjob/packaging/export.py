@@ -16,6 +16,7 @@ from models import layers
 from textjob.errors import JobError
 from textjob.packaging import signatures
 from textjob.text import tokenizer
+from textjob.text.encoding import model_inputs
 
 v1 = tf.compat.v1
 
@@ -29,9 +30,9 @@ def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabula
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         inputs = signatures.placeholders()
-        ids = tokenizer.ids(inputs.texts, tokenizer.table(str(vocabulary_file)), max_length)
+        ids, spelling = model_inputs(inputs.texts, tokenizer.table(str(vocabulary_file)), max_length)
         logits = models.logits(model, variables(session, model, weights), ids,
-                               lambda x: layers.dropout(x, inputs.keep_prob, v1.random_uniform(tf.shape(x))))
+                               lambda x: layers.dropout(x, inputs.keep_prob, v1.random_uniform(tf.shape(x))), spelling)
         # The last op is Softmax: a service that cannot run the model while it loads recognises probabilities by it.
         output = tf.nn.softmax(signatures.unpadded(logits, inputs), name=signatures.OUTPUT)
         signatures.save(session, directory, inputs, output, labels, labels_file)

@@ -20,5 +20,6 @@ def model_card(name: str, data: Dataset, settings: Settings, trained: TrainingRe
         data=DataFacts(data.digest, len(data.train.texts), len(data.dev.texts), len(data.test.texts), data.notes),
         settings=settings.recorded(name), seed=settings.seed,
         versions={"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},
-        training=TrainingFacts(round(trained.seconds, 2), trained.best_epoch, trained.history),
+        training=TrainingFacts(round(trained.seconds, 2), trained.best_epoch, trained.history, trained.temperature,
+                               trained.wide_rows),
         dev=dev, test=test, golden=golden)

@@ -1,13 +1,28 @@
 """Texts to ids, by the tokenizer of the exported graph."""
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from textjob.text import tokenizer
+from textjob.text import spelling, tokenizer
 
 _CHUNK = 1024
+
+
+class Flat(NamedTuple):
+    """A row of numbers per text, without padding."""
+
+    values: np.ndarray   # int32, the rows of all texts, concatenated
+    starts: np.ndarray   # int64 [texts], the index of the first value of each text
+    lengths: np.ndarray  # int64 [texts]
+
+    def padded(self, rows: np.ndarray) -> np.ndarray:
+        """The values of some texts, padded with 0 to the longest: int32 ``[rows, longest]``."""
+        lengths = self.lengths[rows]
+        column = np.arange(lengths.max())
+        position = np.minimum(self.starts[rows][:, None] + column, len(self.values) - 1)
+        return np.where(column < lengths[:, None], self.values[position], tokenizer.PADDING)
 
 
 class Encoded(NamedTuple):
@@ -17,33 +32,72 @@ class Encoded(NamedTuple):
     starts: np.ndarray   # int64 [texts], the index of each text's first id
     lengths: np.ndarray  # int64 [texts], each at least 1
     labels: np.ndarray   # int32 [texts]; at least the number of classes if the training part lacks the label
+    spelling: Optional[Flat] = None  # the characters of the unknown words of each text, each row at least 1 long
 
     def padded(self, rows: np.ndarray) -> np.ndarray:
         """The ids of some texts, padded with 0 to the longest: int32 ``[rows, longest]``."""
-        lengths = self.lengths[rows]
-        column = np.arange(lengths.max())
-        position = np.minimum(self.starts[rows][:, None] + column, len(self.ids) - 1)
-        return np.where(column < lengths[:, None], self.ids[position], tokenizer.PADDING)
+        return Flat(self.ids, self.starts, self.lengths).padded(rows)
+
+    def padded_spelling(self, rows: np.ndarray) -> np.ndarray:
+        """The characters of the unknown words of some texts, padded with 0: int32 ``[rows, longest]``."""
+        return np.zeros((len(rows), 1), np.int32) if self.spelling is None else self.spelling.padded(rows)
 
 
 class TextEncoder:
-    """Converts texts to ids with the same function that the exported graph contains."""
+    """Converts texts to ids with the same functions that the exported graph contains."""
 
     def __init__(self, vocabulary_file: Path, max_length: int) -> None:
         table = tokenizer.table(str(vocabulary_file))
-        self._ids = tf.function(lambda texts: tokenizer.ids(texts, table, max_length),
-                                [tf.TensorSpec([None], tf.string)], autograph=False)
+        self._inputs = tf.function(lambda texts: model_inputs(texts, table, max_length),
+                                   [tf.TensorSpec([None], tf.string)], autograph=False)
 
     def padded(self, texts: Sequence[str]) -> np.ndarray:
         """The ids of each text, padded with 0: int32 ``[texts, longest]``."""
-        return self._ids(_utf8(texts)).numpy()  # type: ignore[no-any-return]
+        return self.inputs(texts)[0]
+
+    def inputs(self, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
+        """The ids and the spelling of each text, each padded with 0: the inputs of a classifier."""
+        ids, spelled = self._inputs(_utf8(texts))
+        return ids.numpy(), spelled.numpy()
 
     def encode(self, texts: Sequence[str], labels: Sequence[int]) -> Encoded:
         """A part of the data from its texts and the class numbers of their labels."""
-        rows = [row[:max(1, np.count_nonzero(row))] for chunk in in_chunks(texts) for row in self._ids(chunk).numpy()]
-        lengths = np.array([len(row) for row in rows], np.int64)
-        return Encoded(np.concatenate(rows) if rows else np.zeros(0, np.int32), np.cumsum(lengths) - lengths, lengths,
-                       np.array(labels, np.int32))
+        ids: List[np.ndarray] = []
+        spelled: List[np.ndarray] = []
+        for chunk in in_chunks(texts):
+            for rows, padded in zip((ids, spelled), self._inputs(chunk)):
+                rows += unpadded(padded.numpy())
+        return Encoded(*flat(ids), np.array(labels, np.int32), flat(spelled))
+
+
+def joined(part: Encoded, other: Encoded, rows: np.ndarray) -> Encoded:
+    """A part, followed by these rows of another part."""
+    def both(first: Flat, second: Flat) -> Flat:
+        chosen = [second.values[second.starts[row]:second.starts[row] + second.lengths[row]] for row in rows]
+        added = flat(chosen)
+        return Flat(np.concatenate([first.values, added.values]),
+                    np.concatenate([first.starts, added.starts + len(first.values)]),
+                    np.concatenate([first.lengths, added.lengths]))
+
+    spelled = None if part.spelling is None or other.spelling is None else both(part.spelling, other.spelling)
+    return Encoded(*both(Flat(*part[:3]), Flat(*other[:3])), np.concatenate([part.labels, other.labels[rows]]), spelled)
+
+
+def model_inputs(texts: Any, vocabulary: Any, max_length: int) -> Tuple[Any, Any]:
+    """The ids of texts and the spelling of their unknown words, inside a graph; ``vocabulary`` is a table."""
+    ids, words = tokenizer.ids_and_words(texts, vocabulary, max_length)
+    return ids, spelling.spelling(words, tf.equal(ids, tokenizer.UNKNOWN))
+
+
+def unpadded(rows: np.ndarray) -> List[np.ndarray]:
+    """Each row without its padding, but at least its first number."""
+    return [row[:max(1, np.count_nonzero(row))] for row in rows]
+
+
+def flat(rows: Sequence[np.ndarray]) -> Flat:
+    """The rows, concatenated."""
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return Flat(np.concatenate(rows) if rows else np.zeros(0, np.int32), np.cumsum(lengths) - lengths, lengths)
 
 
 def in_chunks(texts: Sequence[str]) -> Iterator[Any]:

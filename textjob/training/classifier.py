@@ -38,10 +38,11 @@ class Classifier:
         combined = bool(network and wide_part)
         self._trained = dict(self.variables, **{wide.NETWORK: tf.Variable(DEFAULT)} if combined else {})
         self._weights = dict(wide_part, **self._trained)
-        self.probabilities = _compiled(lambda ids: tf.nn.softmax(models.logits(name, self._weights, ids, _identity)))
-        """Ids int32 ``[texts, columns]`` to probabilities float32 ``[texts, classes]``."""
-        self._network_logits = _compiled(lambda ids: self.logits(ids, _identity))
-        self._wide_logits = _compiled(lambda ids: wide.logits(self._weights, ids, _identity))
+        self.probabilities = _compiled(lambda ids, spelling: tf.nn.softmax(
+            models.logits(name, self._weights, ids, _identity, spelling)))
+        """Ids and spelling, int32 ``[texts, columns]``, to probabilities, float32 ``[texts, classes]``."""
+        self._network_logits = _compiled(lambda ids, _: self.logits(ids, _identity))
+        self._wide_logits = _compiled(lambda ids, spelling: wide.logits(self._weights, ids, _identity, spelling))
 
     def logits(self, ids: Any, dropout: Callable[[Any], Any]) -> Any:
         """The logits of the network without the wide part, inside a graph."""
@@ -62,7 +63,7 @@ class Classifier:
     def _over(self, part: Encoded, function: Any) -> np.ndarray:
         results = np.zeros((len(part.lengths), self.classes), np.float32)
         for rows in batches.by_length(part.lengths):
-            results[rows] = function(part.padded(rows)).numpy()
+            results[rows] = function(part.padded(rows), part.padded_spelling(rows)).numpy()
         return results
 
     def set_network_weight(self, weight: float) -> None:
@@ -97,7 +98,7 @@ def wide_alone(inputs: Inputs) -> Classifier:
 
 
 def _compiled(function: Any) -> Any:
-    return tf.function(function, [tf.TensorSpec([None, None], tf.int32)], autograph=False)
+    return tf.function(function, [tf.TensorSpec([None, None], tf.int32)] * 2, autograph=False)
 
 
 def _identity(x: Any) -> Any:

@@ -9,7 +9,7 @@ from textjob.data.dataset import Dataset, Examples
 from textjob.errors import DataError
 from textjob.settings import Settings
 from textjob.text import vocabulary
-from textjob.text.encoding import Encoded, TextEncoder
+from textjob.text.encoding import Encoded, TextEncoder, joined
 from textjob.text.vectors import Vectors
 from textjob.training import wide_part
 
@@ -29,10 +29,14 @@ class Inputs(NamedTuple):
     vectors: Optional[Vectors] = None
     """Pretrained word vectors."""
 
+    choice: Optional[wide_part.Choice] = None
+    """What held-out texts of the training part have decided about the wide part."""
+
     @property
     def ngrams(self) -> int:
-        """The number of n-grams in the wide part."""
-        return sum(len(self.wide[wide.keys(n)]) for n in wide.orders(self.wide))
+        """The number of n-grams in the wide part, of tokens and of characters."""
+        return sum(len(self.wide[wide.keys(n, prefix)]) for prefix in (wide.KEYS, wide.CHARACTER_KEYS)
+                   for n in wide.orders(self.wide, prefix))
 
 
 def prepare(data: Dataset, settings: Settings, vocabulary_file: Path) -> Tuple[Inputs, TextEncoder]:
@@ -63,10 +67,27 @@ def with_wide_part(inputs: Inputs, settings: Settings) -> Inputs:
     """The inputs with a wide part fitted to the training part; unchanged if the settings disable the wide part."""
     if not settings.wide:
         return inputs
-    longest = settings.wide_ngrams or _longest(inputs.vocabulary, inputs.train)
-    return inputs._replace(wide=wide_part.fit(
-        inputs.train, class_weights(inputs, settings), longest, _max_bytes(inputs.vocabulary),
-        settings.label_smoothing))
+    fitted = _fitted(inputs.train, inputs, settings)
+    return inputs._replace(wide=fitted.weights, choice=fitted.choice)
+
+
+def with_final_wide_part(inputs: Inputs, settings: Settings) -> Inputs:
+    """The inputs with the wide part fitted once more, to the training and the dev part.
+
+    What held-out texts and dev have chosen stays. Rows whose label the training part lacks are left out.
+    """
+    known = np.flatnonzero(inputs.dev.labels < len(inputs.labels))
+    if not inputs.wide or not len(known):
+        return inputs
+    fitted = _fitted(joined(inputs.train, inputs.dev, known), inputs, settings)
+    return inputs._replace(wide=fitted.weights)
+
+
+def _fitted(part: Encoded, inputs: Inputs, settings: Settings) -> wide_part.Fitted:
+    characters = _most_are_characters(inputs.vocabulary, inputs.train)
+    return wide_part.fit(
+        part, class_weights(inputs, settings), settings.wide_ngrams or (3 if characters else 2),
+        _max_bytes(inputs.vocabulary), settings.label_smoothing, [] if characters else inputs.vocabulary, inputs.choice)
 
 
 def class_weights(inputs: Inputs, settings: Settings) -> np.ndarray:
@@ -78,10 +99,13 @@ def class_weights(inputs: Inputs, settings: Settings) -> np.ndarray:
     return np.asarray(counts.sum() / (classes * counts), np.float32)
 
 
-def _longest(words: List[bytes], part: Encoded) -> int:
-    """The default length of the longest n-gram: 3 if most tokens are single characters, as in Chinese, else 2."""
+def _most_are_characters(words: List[bytes], part: Encoded) -> bool:
+    """Whether most tokens are single characters, as in Chinese.
+
+    Then the longest n-gram has 3 tokens by default, else 2, and words have no character n-grams.
+    """
     single = np.array([False, False] + [len(word) > 1 and len(word.decode("utf-8")) == 1 for word in words])
-    return 3 if single[part.ids].mean() > 0.5 else 2
+    return bool(single[part.ids].mean() > 0.5)
 
 
 def _max_bytes(words: List[bytes]) -> int:

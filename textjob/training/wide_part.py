@@ -3,10 +3,13 @@
 Two kinds are fitted by liblinear (Fan et al. 2008), which takes a second or a few: support vector machines over TF-IDF,
 and the same over TF-IDF times the log-count ratios of naive Bayes, which is better on sentiment and on Chinese, and
 worse with many classes (Wang and Manning 2012). A third kind is the mean of both. The cross-entropy of held-out texts
-decides which kind is taken, and by which factor its scores are calibrated.
+decides which cost and which kind are taken, and by which factor the scores are calibrated.
+
+Where tokens are words, the features are the n-grams of words and the n-grams of the characters of words
+(``characters.py``), each as a TF-IDF vector.
 """
 import hashlib
-from typing import Any, Dict, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import scipy.sparse
@@ -16,19 +19,22 @@ from sklearn.svm import LinearSVC
 from models import wide
 from textjob import metrics
 from textjob.text.encoding import Encoded
+from textjob.training import characters
+from textjob.training.characters import Characters
 
 MIN_TEXTS = 2
 """An n-gram is kept if it occurs in at least this many texts of the training part."""
 
 _KINDS = ((False,), (True,), (False, True))  # plain, with naive Bayes ratios, the mean of both
 _MANY = 30         # classes; above, only the plain kind is fitted (BANKING77: loss 1.28, the others 1.39 and 1.32)
-_COST = 0.3        # of liblinear; of the values from 0.1 to 1 the best on most data sets
+_COSTS = (0.3, 1)  # of liblinear; 1 is better with many classes, in short texts and on few of them
 _TOLERANCE = 0.01  # of liblinear; a smaller one takes longer and gives the same predictions
 _FOLDS = 5
 _HELD_OUT = 1500   # texts; 5,000 choose the same kind on all data sets but trec, and take twice as long
 _FACTORS = np.geomspace(0.3, 10, 40)
 _BATCH = 1024
 _LEVELS = 127      # the greatest int8
+_SHARE = 4         # a fourth of the size limit at least is left to the character n-grams of unknown words
 
 
 class Linear(NamedTuple):
@@ -42,9 +48,39 @@ class Linear(NamedTuple):
         return np.asarray(features @ self.weights + self.bias)
 
 
-def fit(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, label_smoothing: float
-        ) -> Dict[str, np.ndarray]:
-    """The weights of a wide part, by the names of ``models/wide.py``.
+class Choice(NamedTuple):
+    """What held-out texts decide."""
+
+    kind: int      # an index of _KINDS
+    cost: float    # of liblinear
+    factor: float  # of the scores
+
+
+class Exact(NamedTuple):
+    """The weights before quantisation.
+
+    The weights are those of n-gram counts of 1, each multiplied by the inverse document frequency, in a text whose
+    TF-IDF vector has length 1. A mark is the n of an n-gram times 2^32, plus its hash.
+    """
+
+    linear: Linear
+    mark: np.ndarray
+    frequency: np.ndarray
+    choice: Choice
+    characters: Optional[Characters] = None
+    character_weights: Optional[np.ndarray] = None  # [character n-grams, classes]
+
+
+class Fitted(NamedTuple):
+    """The weights of a wide part, by the names of ``models/wide.py``, and what held-out texts have decided."""
+
+    weights: Dict[str, np.ndarray]
+    choice: Choice
+
+
+def fit(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, label_smoothing: float,
+        words: Sequence[bytes] = (), choice: Optional[Choice] = None) -> Fitted:
+    """Fit a wide part. It is empty if no n-gram occurs twice or the limit is below the size of one n-gram.
 
     Args:
         part: the training part.
@@ -52,36 +88,53 @@ def fit(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, 
         longest: n-grams of 1 to this many tokens are counted.
         max_bytes: the size limit in a package; if more n-grams occur, the most discriminative ones are kept.
         label_smoothing: as in the training of the network, so that both have comparable confidence.
-
-    Returns:
-        an empty dict if no n-gram occurs twice or the limit is below the size of one n-gram.
+        words: the vocabulary, if n-grams of the characters of words are features too.
+        choice: that of an earlier fit; otherwise held-out texts of the part decide.
     """
-    linear, mark, frequency = fit_exactly(part, class_weights, longest, max_bytes, label_smoothing)
-    return _quantised(linear, mark, frequency) if len(mark) else {}
+    exact = fit_exactly(part, class_weights, longest, max_bytes, label_smoothing, words, choice)
+    if not len(exact.mark):
+        return Fitted({}, exact.choice)
+    weights = _quantised(exact.linear, exact.mark, exact.frequency)
+    if exact.characters is not None:
+        size = sum(each.nbytes for each in weights.values())
+        weights.update(_quantised_characters(exact, part.labels, max_bytes - size))
+    return Fitted(weights, exact.choice)
 
 
-def fit_exactly(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, label_smoothing: float
-                ) -> Tuple[Linear, np.ndarray, np.ndarray]:
-    """The weights before quantisation, the marks of the n-grams, and their inverse document frequencies.
-
-    A mark is the n of an n-gram times 2^32, plus its hash. The weights are those of n-gram counts of 1, each multiplied
-    by the inverse document frequency, in a text whose TF-IDF vector has length 1.
-    """
+def fit_exactly(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, label_smoothing: float,
+                words: Sequence[bytes] = (), choice: Optional[Choice] = None) -> Exact:
+    """The weights before quantisation; the arguments are those of :func:`fit`."""
     classes = len(class_weights)
+    by_word = (len(words) + 2) * (classes + 1)
+    spelled = characters.count(part, words, MIN_TEXTS) if len(words) and by_word <= max_bytes // 2 else None
+    if spelled is not None and not len(spelled.mark):
+        spelled = None
     occurs, mark = _ngrams(part, longest)
     kept = np.flatnonzero(np.asarray(occurs.sum(0)).ravel() >= MIN_TEXTS)
     occurs, mark = occurs[:, kept], mark[kept]
-    most = max_bytes // (4 + classes + 1)
+    size = 4 + classes + 1  # bytes of an n-gram
+    most = max_bytes // size if spelled is None else (
+        max_bytes - by_word - min(len(spelled.mark) * size, (max_bytes - by_word) // _SHARE)) // size
     if not len(mark) or most < 1:
-        return Linear(np.zeros((0, classes)), np.zeros(classes)), np.zeros(0, np.int64), np.zeros(0)
+        return Exact(Linear(np.zeros((0, classes)), np.zeros(classes)), np.zeros(0, np.int64), np.zeros(0),
+                     choice or Choice(0, _COSTS[0], 1.0))
     if len(mark) > most:
         kept = _most_discriminative(occurs, part.labels, classes, most)
         occurs, mark = occurs[:, kept], mark[kept]
     frequency = np.log(occurs.shape[0] / np.asarray(occurs.sum(0)).ravel()) + 1
     features = normalize(occurs @ scipy.sparse.diags(frequency)).tocsr()
-    kind, factor = _select(features, part, class_weights, label_smoothing)
-    linear = _mean([_fitted(features, part.labels, class_weights, by_bayes) for by_bayes in _KINDS[kind]])
-    return Linear(linear.weights * frequency[:, None] * factor, linear.bias * factor), mark, frequency
+    share = 1.0  # of the squared length of the whole vector
+    if spelled is not None:
+        share = 0.5
+        features = scipy.sparse.hstack([features, spelled.features()]).tocsr() * np.sqrt(share)
+    choice = choice or _select(features, part, class_weights, label_smoothing)
+    linear = _mean([_fitted(features, part.labels, class_weights, by_bayes, choice.cost)
+                    for by_bayes in _KINDS[choice.kind]])
+    weights = linear.weights * choice.factor * np.sqrt(share)
+    ngrams = Linear(weights[:len(mark)] * frequency[:, None], linear.bias * choice.factor)
+    if spelled is None:
+        return Exact(ngrams, mark, frequency, choice)
+    return Exact(ngrams, mark, frequency, choice, spelled, weights[len(mark):] * spelled.frequency[:, None])
 
 
 def _ngrams(part: Encoded, longest: int) -> Tuple[Any, np.ndarray]:
@@ -121,7 +174,7 @@ def _ratio(occurs: Any, of_class: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     return inside, (np.log((inside + 1) / (inside.sum() + ngrams)) - np.log((outside + 1) / (outside.sum() + ngrams)))
 
 
-def _fitted(features: Any, labels: np.ndarray, class_weights: np.ndarray, by_bayes: bool) -> Linear:
+def _fitted(features: Any, labels: np.ndarray, class_weights: np.ndarray, by_bayes: bool, cost: float) -> Linear:
     """One classifier per class, against all other classes; ``by_bayes`` multiplies the features by the ratios."""
     classes = len(class_weights)
     occurs = _with(features, np.ones(features.nnz))
@@ -131,9 +184,12 @@ def _fitted(features: Any, labels: np.ndarray, class_weights: np.ndarray, by_bay
         if not of_class.any() or of_class.all():
             linear.bias[number] = 1.0 if of_class.all() else -1.0
             continue
+        if classes == 2 and number == 1:  # the mirror image of the first class
+            linear.weights[:, 1], linear.bias[1] = -linear.weights[:, 0], -linear.bias[0]
+            continue
         scale = _ratio(occurs, of_class)[1] if by_bayes else np.ones(features.shape[1])
         scaled = _with(features, features.data * scale[features.indices]) if by_bayes else features
-        machine = LinearSVC(C=_COST, tol=_TOLERANCE, dual=True, random_state=0)
+        machine = LinearSVC(C=cost, tol=_TOLERANCE, dual=True, random_state=0)
         machine.fit(scaled, of_class, class_weights[labels])
         linear.weights[:, number] = machine.coef_[0] * scale
         linear.bias[number] = machine.intercept_[0]
@@ -148,28 +204,41 @@ def _mean(models: Sequence[Linear]) -> Linear:
     return Linear(np.mean([each.weights for each in models], 0), np.mean([each.bias for each in models], 0))
 
 
-def _select(features: Any, part: Encoded, class_weights: np.ndarray, label_smoothing: float) -> Tuple[int, float]:
-    """The kind, and the factor for its scores, with the lowest held-out cross-entropy."""
-    folds, classes = _folds(part), len(class_weights)
-    kinds = _KINDS if classes <= _MANY else _KINDS[:1]
-    losses = np.zeros((len(kinds), len(_FACTORS)))
-    held_out = 0
+def _select(features: Any, part: Encoded, class_weights: np.ndarray, label_smoothing: float) -> Choice:
+    """The cost, the kind, and the factor for its scores, with the lowest held-out cross-entropy.
+
+    The cost is the best one of the plain kind, because a comparison of all kinds at each cost takes twice as long.
+    """
+    classes, held_out = len(class_weights), _held_out(_folds(part))
+    targets = np.eye(classes)[part.labels] * (1 - label_smoothing) + label_smoothing / classes
+    targets *= class_weights[part.labels][:, None]
+
+    def scores(by_bayes: bool, cost: float) -> Any:
+        return [_fitted(features[~out], part.labels[~out], class_weights, by_bayes, cost).scores(features[out])
+                for out in held_out]
+
+    def losses(scored: Any) -> np.ndarray:
+        return np.array([sum(metrics.cross_entropy(each * factor, targets[out]) for each, out in zip(scored, held_out))
+                         for factor in _FACTORS])
+
+    plain = [scores(False, cost) for cost in _COSTS]
+    best = int(np.argmin([losses(scored).min() for scored in plain]))
+    kinds = [plain[best]]
+    if classes <= _MANY:
+        bayes = scores(True, _COSTS[best])
+        kinds += [bayes, [(one + other) / 2 for one, other in zip(plain[best], bayes)]]
+    kind, factor = divmod(int(np.argmin([losses(scored) for scored in kinds])), len(_FACTORS))
+    return Choice(kind, float(_COSTS[best]), float(_FACTORS[factor]))
+
+
+def _held_out(folds: np.ndarray) -> List[np.ndarray]:
+    """The texts of the first folds that have at least ``_HELD_OUT`` texts together, one mask per fold."""
+    masks: List[np.ndarray] = []
     for fold in range(_FOLDS):
         out = folds == fold
-        if not out.any() or out.all():
-            continue
-        targets = np.eye(classes)[part.labels[out]] * (1 - label_smoothing) + label_smoothing / classes
-        targets *= class_weights[part.labels[out]][:, None]
-        fitted = {by_bayes: _fitted(features[~out], part.labels[~out], class_weights, by_bayes)
-                  for by_bayes in {each for parts in kinds for each in parts}}
-        for kind, parts in enumerate(kinds):
-            scores = _mean([fitted[by_bayes] for by_bayes in parts]).scores(features[out])
-            losses[kind] += [metrics.cross_entropy(scores * factor, targets) for factor in _FACTORS]
-        held_out += int(out.sum())
-        if held_out >= _HELD_OUT:
-            break
-    kind, factor = divmod(int(np.argmin(losses)), len(_FACTORS))
-    return kind, float(_FACTORS[factor])
+        if sum(int(mask.sum()) for mask in masks) < _HELD_OUT and out.any() and not out.all():
+            masks.append(out)
+    return masks
 
 
 def _folds(part: Encoded) -> np.ndarray:
@@ -180,10 +249,43 @@ def _folds(part: Encoded) -> np.ndarray:
 
 def _quantised(linear: Linear, mark: np.ndarray, frequency: np.ndarray) -> Dict[str, np.ndarray]:
     """The weights as int8; the error of a weight is at most half of the scale of its column."""
-    values = np.concatenate([linear.weights, frequency[:, None]], 1)
-    scale = np.maximum(np.abs(values).max(0), 1e-9) / _LEVELS
-    table = np.concatenate([np.rint(values / scale), np.zeros((1, values.shape[1]))]).astype(np.int8)
-    weights = {wide.TABLE: table, wide.SCALE: scale.astype(np.float32), wide.BIAS: linear.bias.astype(np.float32)}
-    for n in np.unique(mark >> 32):
-        weights[wide.keys(int(n))] = (mark[mark >> 32 == n] & (2 ** 32 - 1)).astype(np.int32)
+    table, scale = _levels(np.concatenate([linear.weights, frequency[:, None]], 1))
+    weights = {wide.TABLE: _with_zero_row(table), wide.SCALE: scale, wide.BIAS: linear.bias.astype(np.float32)}
+    weights.update(_keys(mark, wide.KEYS))
     return weights
+
+
+def _quantised_characters(exact: Exact, labels: np.ndarray, max_bytes: int) -> Dict[str, np.ndarray]:
+    """The weights of the known words, and of the character n-grams for unknown words that the limit leaves room for."""
+    spelled, values = exact.characters, exact.character_weights
+    assert spelled is not None and values is not None
+    lengths = np.sqrt(spelled.by_word @ np.square(spelled.frequency))
+    words, words_scale = _levels(np.concatenate([spelled.by_word @ values, lengths[:, None]], 1))
+    weights = {wide.WORDS: words, wide.WORDS_SCALE: words_scale}
+    classes = values.shape[1]
+    most = (max_bytes - words.nbytes) // (4 + classes + 1)
+    kept = np.arange(len(spelled.mark))
+    if len(kept) > most:
+        counts = spelled.counts()
+        kept = _most_discriminative(_with(counts, np.ones(counts.nnz)), labels, classes, max(0, most))
+    if len(kept):
+        table, scale = _levels(np.concatenate([values, spelled.frequency[:, None]], 1)[kept])
+        weights.update({wide.CHARACTERS: _with_zero_row(table), wide.CHARACTERS_SCALE: scale})
+        weights.update(_keys(spelled.mark[kept], wide.CHARACTER_KEYS))
+    return weights
+
+
+def _levels(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """The values as int8, and the scale of each column, float32."""
+    scale = np.maximum(np.abs(values).max(0), 1e-9) / _LEVELS
+    return np.rint(values / scale).astype(np.int8), scale.astype(np.float32)
+
+
+def _with_zero_row(table: np.ndarray) -> np.ndarray:
+    return np.concatenate([table, np.zeros((1, table.shape[1]), table.dtype)])
+
+
+def _keys(mark: np.ndarray, prefix: str) -> Dict[str, np.ndarray]:
+    """The hashes of the n-grams of each n, by the name of the weight."""
+    return {wide.keys(int(n), prefix): (mark[mark >> 32 == n] & (2 ** 32 - 1)).astype(np.int32)
+            for n in np.unique(mark >> 32)}
