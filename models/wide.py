@@ -59,14 +59,21 @@ def orders(w: Mapping[str, Any], prefix: str = KEYS) -> List[int]:
 
 def hashes(ids: Any, n: int) -> Any:
     """The hash of the n-gram that begins at each token, or ``NO_NGRAM``: int32 ``[batch, columns]``, as the ids."""
-    columns = tf.shape(ids)[1]
-    ahead = tf.cast(tf.pad(ids, [[0, 0], [0, n - 1]]), tf.int64)
+    return hashes_of_orders(ids, [n])[0]
+
+
+def hashes_of_orders(ids: Any, ns: List[int]) -> List[Any]:
+    """:func:`hashes` for each n, ascending; an n-gram's hash is computed from that of its first n - 1 tokens."""
+    columns, longest = tf.shape(ids)[1], max(ns)
+    ahead = tf.cast(tf.pad(ids, [[0, 0], [0, longest - 1]]), tf.int64)
     known = tf.cast(ahead >= _FIRST_WORD, tf.int64)
-    hashed, whole = tf.zeros_like(ahead[:, :columns]), tf.ones_like(ahead[:, :columns])
-    for place in range(n):
+    hashed, whole, found = tf.zeros_like(ahead[:, :columns]), tf.ones_like(ahead[:, :columns]), []
+    for place in range(longest):
         hashed = (hashed * _FACTOR + ahead[:, place:place + columns]) % _PRIME
         whole *= known[:, place:place + columns]
-    return tf.cast(hashed * whole, tf.int32)
+        if place + 1 in ns:
+            found.append(tf.cast(hashed * whole, tf.int32))
+    return found
 
 
 def logits(w: Mapping[str, Any], ids: Any, dropout: Dropout, spelling: Any = None) -> Any:
@@ -87,8 +94,8 @@ def _ngrams(w: Mapping[str, Any], prefix: str, table: Any, scale: Any, ids: Any,
     """The :func:`_sums` of the kept n-grams of a text."""
     kept = {n: w[keys(n, prefix)] for n in orders(w, prefix)}
     rows, before, missing = [], 0, sum(int(each.shape[0]) for each in kept.values())
-    for n, known in kept.items():
-        hashed, count = hashes(ids, n), int(known.shape[0])
+    for known, hashed in zip(kept.values(), hashes_of_orders(ids, list(kept))):
+        count = int(known.shape[0])
         place = tf.reshape(tf.searchsorted(known[None, :], tf.reshape(hashed, [1, -1])), tf.shape(hashed))
         place = tf.minimum(place, count - 1)
         is_kept = tf.logical_and(tf.equal(tf.gather(known, place), hashed), hashed > NO_NGRAM)

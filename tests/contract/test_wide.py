@@ -31,7 +31,9 @@ def both(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> List[Pat
 def test_a_setting_disables_it_without_a_change_of_the_network(both: List[Path]) -> None:
     with_it, without = (weights(folder) for folder in both)
     assert {name for name in with_it if name not in without} == {
-        "wide/bias", "wide/keys1", "wide/keys2", "wide/network", "wide/scale", "wide/table"}
+        "wide/bias", "wide/keys1", "wide/keys2", "wide/network", "wide/scale", "wide/table", "wide/words",
+        "wide/words_scale", "wide/characters", "wide/characters_scale", "wide/character_keys3", "wide/character_keys4",
+        "wide/character_keys5"}
     assert all(np.array_equal(with_it[name], value) for name, value in without.items())
 
 

@@ -165,3 +165,11 @@ def test_the_choice_of_an_earlier_fit_is_kept(tmp_path: Path) -> None:
     doubled = wide_part.fit(part, np.ones(2), 2, 10 ** 6, 0.1, words, choice._replace(factor=6.0))
     np.testing.assert_allclose(logits(doubled.weights, part, np.arange(20)),
                                2 * logits(again.weights, part, np.arange(20)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("tokens, kept", [(7, 14), (8, 0)])
+def test_ngrams_that_occur_once_are_kept_in_texts_of_less_than_8_words(tmp_path: Path, tokens: int, kept: int) -> None:
+    texts = [" ".join(f"{word}{number}" for number in range(tokens)) for word in ("soup", "goal")]
+    part, words = part_of(tmp_path, texts, [0, 1], 1)
+    w = wide_part.fit(part, np.ones(2), 1, 10 ** 6, 0.1, words, wide_part.Choice(0, 1.0, 1.0)).weights
+    assert len(w.get(wide.keys(1), [])) == kept

@@ -22,7 +22,7 @@ DATA = Dataset(Examples(["soup", "goal", "好"], ["food", "sport", "food"]),
                Examples(["soup soup", "goal 好"], ["food", "sport"]),
                Examples(["goal"], ["sport"]), LABELS, ["a note"], "0123abcd")
 TRAINED = TrainingResult({}, [EpochRow(1, 0.9, 0.8, 0.7, 0.6, 1.5), EpochRow(2, 0.5, 0.4, 0.7, 0.6, 1.25, 0.5)], 2,
-                         2.75678)
+                         2.75678, 1.25, 5)
 
 
 def job(*flags: str) -> Settings:
@@ -44,7 +44,8 @@ def test_a_model_card_has_the_data_the_settings_the_versions_the_training_and_th
     assert made["settings"] == settings.recorded("cnn") and made["settings"]["cnn_filters"] == 5
     assert made["versions"] == {"python": platform.python_version(), "tensorflow": tf.__version__,
                                 "numpy": np.__version__}
-    assert made["training"] == {"seconds": 2.76, "best_epoch": 2, "history": [as_json(row) for row in TRAINED.history]}
+    assert made["training"] == {"seconds": 2.76, "best_epoch": 2, "history": [as_json(row) for row in TRAINED.history],
+                                "temperature": 1.25, "wide_rows": 5}
     assert (made["dev"]["accuracy"], made["dev"]["wrong_rows"], made["test"]["accuracy"]) == (0.5, [1], 1.0)
     assert as_json(card(settings))["test"] == {} and made["golden"] == []
 

@@ -85,8 +85,10 @@ def joined(part: Encoded, other: Encoded, rows: np.ndarray) -> Encoded:
 
 def model_inputs(texts: Any, vocabulary: Any, max_length: int) -> Tuple[Any, Any]:
     """The ids of texts and the spelling of their unknown words, inside a graph; ``vocabulary`` is a table."""
-    ids, words = tokenizer.ids_and_words(texts, vocabulary, max_length)
-    return ids, spelling.spelling(words, tf.equal(ids, tokenizer.UNKNOWN))
+    words, splits = tokenizer.tokens(texts, max_length)
+    ids = tokenizer.known(words, vocabulary)
+    return (tokenizer.rows(ids, splits, max_length, tokenizer.PADDING),
+            spelling.of_unknown(words, ids, splits, max_length))
 
 
 def unpadded(rows: np.ndarray) -> List[np.ndarray]:

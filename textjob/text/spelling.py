@@ -20,17 +20,26 @@ _BOUNDARY, _SEPARATOR = "|", "\x01"
 """The tokenizer makes no token that contains one of them. The separator has the number of an unknown word."""
 
 
-def spelling(words: Any, spelled: Any) -> Any:
-    """The characters of the words that are ``spelled``: int32 ``[batch, longest]``, padded with 0.
+def spelling(words: Any, spelled: Any, splits: Any) -> Any:
+    """The characters of the words of each text that are ``spelled``: int32 ``[batch, longest]``, padded with 0.
 
     Args:
-        words: string ``[batch, columns]``, UTF-8.
-        spelled: bool ``[batch, columns]``.
+        words: string ``[n]``, UTF-8, the words of all texts.
+        spelled: bool ``[n]``.
+        splits: int64 ``[batch + 1]``, the bounds of each text in the words.
     """
-    long = tf.strings.length(words, unit="UTF8_CHAR") > 1
-    marked = tf.strings.join([_BOUNDARY, words, _BOUNDARY + _SEPARATOR])
-    texts = tf.strings.reduce_join(
-        tf.where(tf.logical_and(spelled, long), marked, tf.zeros_like(words)), axis=1)
+    chosen = tf.logical_and(spelled, tf.strings.length(words, unit="UTF8_CHAR") > 1)
+    marked = tf.strings.join([_BOUNDARY, tf.boolean_mask(words, chosen), _BOUNDARY + _SEPARATOR])
     decoded = tf.raw_ops.UnicodeDecode(
-        input=texts, input_encoding="UTF-8", errors="replace", replacement_char=tokenizer.UNKNOWN)
-    return tokenizer.rows(decoded.char_values, decoded.row_splits, MOST, tokenizer.PADDING)
+        input=marked, input_encoding="UTF-8", errors="replace", replacement_char=tokenizer.UNKNOWN)
+    before = tf.concat([[0], tf.cumsum(tf.cast(chosen, tf.int64))], 0)  # chosen words before each word
+    bounds = tf.gather(decoded.row_splits, tf.gather(before, splits))
+    return tokenizer.rows(decoded.char_values, bounds, MOST, tokenizer.PADDING)
+
+
+def of_unknown(words: Any, ids: Any, splits: Any, max_length: int) -> Any:
+    """The :func:`spelling` of the unknown words among the first ``max_length`` of each text; ids int32 ``[n]``."""
+    number = tf.range(tf.size(ids, out_type=tf.int64))
+    text = tf.searchsorted(splits, number, side="right") - 1
+    early = number - tf.gather(splits, text) < max_length
+    return spelling(words, tf.logical_and(early, tf.equal(ids, tokenizer.UNKNOWN)), splits)

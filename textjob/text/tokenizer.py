@@ -170,17 +170,16 @@ def ids(texts: Any, vocabulary: Any, max_length: int) -> Any:
     ``longest`` is at least 1, so that a batch of empty texts has a column too.
     ``vocabulary`` is a :func:`table`.
     """
-    return ids_and_words(texts, vocabulary, max_length)[0]
-
-
-def ids_and_words(texts: Any, vocabulary: Any, max_length: int) -> Tuple[Any, Any]:
-    """The :func:`ids`, and the token of each id, string ``[batch, longest]``, padded with ``""``."""
     words, splits = tokens(texts, max_length)
-    known = tf.cast(vocabulary.lookup(words), tf.int32) + (UNKNOWN + 1)  # -1 becomes UNKNOWN
-    return rows(known, splits, max_length, PADDING), rows(words, splits, max_length, "")
+    return rows(known(words, vocabulary), splits, max_length, PADDING)
 
 
-def rows(values: Any, splits: Any, most: int, padding: Any, length: int = 0, left: bool = False,
+def known(words: Any, vocabulary: Any) -> Any:
+    """The id of each word, int32, by a :func:`table`."""
+    return tf.cast(vocabulary.lookup(words), tf.int32) + (UNKNOWN + 1)  # -1 becomes UNKNOWN
+
+
+def rows(values: Any, splits: Any, most: int, padding: int, length: int = 0, left: bool = False,
          least: int = 1) -> Any:
     """The values of each text as a row, int32 ``[batch, columns]``, from flat values ``[n]`` and the bounds of texts.
 

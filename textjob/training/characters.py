@@ -64,8 +64,9 @@ def _spelled(words: Sequence[bytes]) -> Flat:
     """The spelling of each word."""
     rows: List[np.ndarray] = []
     for start in range(0, len(words), _CHUNK):
-        column = tf.constant(list(words[start:start + _CHUNK]), tf.string)[:, None]
-        rows += unpadded(spelling.spelling(column, tf.ones_like(column, tf.bool)).numpy())
+        some = tf.constant(list(words[start:start + _CHUNK]), tf.string)
+        splits = tf.range(tf.size(some, out_type=tf.int64) + 1)
+        rows += unpadded(spelling.spelling(some, tf.ones_like(some, tf.bool), splits).numpy())
     return flat(rows)
 
 
@@ -74,8 +75,8 @@ def _ngrams(rows: Flat) -> Any:
     where, marks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for start in range(0, len(rows.lengths), _CHUNK):
         padded = rows.padded(np.arange(start, min(start + _CHUNK, len(rows.lengths))))
-        for n in ORDERS:
-            hashed = wide.hashes(padded, n).numpy().astype(np.int64)
+        for n, hashes in zip(ORDERS, wide.hashes_of_orders(padded, list(ORDERS))):
+            hashed = hashes.numpy().astype(np.int64)
             found = np.nonzero(hashed)
             where.append(start + found[0])
             marks.append(hashed[found] + (n << 32))

@@ -2,6 +2,7 @@
 
 It holds the variables and predicts; ``step.py`` changes the variables.
 """
+import functools
 from typing import Any, Callable, Dict
 
 import numpy as np
@@ -41,7 +42,7 @@ class Classifier:
         self.probabilities = _compiled(lambda ids, spelling: tf.nn.softmax(
             models.logits(name, self._weights, ids, _identity, spelling)))
         """Ids and spelling, int32 ``[texts, columns]``, to probabilities, float32 ``[texts, classes]``."""
-        self._network_logits = _compiled(lambda ids, _: self.logits(ids, _identity))
+        self._network_logits = _compiled(lambda ids, spelling: self.logits(ids, _identity))
         self._wide_logits = _compiled(lambda ids, spelling: wide.logits(self._weights, ids, _identity, spelling))
 
     def logits(self, ids: Any, dropout: Callable[[Any], Any]) -> Any:
@@ -98,7 +99,16 @@ def wide_alone(inputs: Inputs) -> Classifier:
 
 
 def _compiled(function: Any) -> Any:
-    return tf.function(function, [tf.TensorSpec([None, None], tf.int32)] * 2, autograph=False)
+    """A function of ids and spelling, traced by its first call.
+
+    The trace is called directly, because TensorFlow warns about repeated tracing when a job makes several classifiers.
+    """
+    @functools.lru_cache(maxsize=1)
+    def trace() -> Any:
+        return tf.function(function, [tf.TensorSpec([None, None], tf.int32)] * 2, autograph=False
+                           ).get_concrete_function()
+
+    return lambda ids, spelling: trace()(tf.constant(ids, tf.int32), tf.constant(spelling, tf.int32))
 
 
 def _identity(x: Any) -> Any:
