@@ -83,7 +83,7 @@ def logits(w: Mapping[str, Any], ids: Any, dropout: Dropout, spelling: Any = Non
     """
     result = _normalised([_ngrams(w, KEYS, w[TABLE], w[SCALE], ids, dropout)]) + w[BIAS]
     if WORDS in w:
-        parts = [_sums(w[WORDS], w[WORDS_SCALE], ids, ids > 0, dropout)]
+        parts = [_words(w, ids, dropout)]
         if spelling is not None and orders(w, CHARACTER_KEYS):
             parts.append(_ngrams(w, CHARACTER_KEYS, w[CHARACTERS], w[CHARACTERS_SCALE], spelling, dropout))
         result += _normalised(parts)
@@ -91,24 +91,31 @@ def logits(w: Mapping[str, Any], ids: Any, dropout: Dropout, spelling: Any = Non
 
 
 def _ngrams(w: Mapping[str, Any], prefix: str, table: Any, scale: Any, ids: Any, dropout: Dropout) -> Tuple[Any, Any]:
-    """The :func:`_sums` of the kept n-grams of a text."""
+    """The sum of the weights of the kept n-grams of each text, and of their squared frequencies: ``[batch, classes]``
+    and ``[batch, 1]``.
+    """
     kept = {n: w[keys(n, prefix)] for n in orders(w, prefix)}
-    rows, before, missing = [], 0, sum(int(each.shape[0]) for each in kept.values())
+    rows, texts, before, missing = [], [], 0, sum(int(each.shape[0]) for each in kept.values())
     for known, hashed in zip(kept.values(), hashes_of_orders(ids, list(kept))):
-        count = int(known.shape[0])
-        place = tf.reshape(tf.searchsorted(known[None, :], tf.reshape(hashed, [1, -1])), tf.shape(hashed))
-        place = tf.minimum(place, count - 1)
-        is_kept = tf.logical_and(tf.equal(tf.gather(known, place), hashed), hashed > NO_NGRAM)
+        where, count = tf.where(hashed > NO_NGRAM), int(known.shape[0])  # a look-up takes longer than all other ops
+        found = tf.gather_nd(hashed, where)
+        place = tf.minimum(tf.reshape(tf.searchsorted(known[None, :], found[None, :]), [-1]), count - 1)
+        is_kept = tf.equal(tf.gather(known, place), found)
         rows.append(tf.where(is_kept, place + before, tf.zeros_like(place) + missing))
+        texts.append(where[:, 0])
         before += count
-    row = tf.concat(rows, 1)
-    return _sums(table, scale, row, tf.not_equal(row, missing), dropout)
+    row, text = tf.concat(rows, 0), tf.concat(texts, 0)
+    values = tf.cast(tf.gather(table, row), tf.float32) * scale
+    weights = values[:, :-1] * dropout(tf.cast(tf.not_equal(row, missing), tf.float32))[:, None]
+    batch = tf.shape(ids)[0]
+    return (tf.math.unsorted_segment_sum(weights, text, batch),
+            tf.math.unsorted_segment_sum(tf.square(values[:, -1:]), text, batch))
 
 
-def _sums(table: Any, scale: Any, rows: Any, occurs: Any, dropout: Dropout) -> Tuple[Any, Any]:
-    """For each text the sum of the weights, ``[batch, classes]``, and of the squared frequencies, ``[batch, 1]``."""
-    values = tf.cast(tf.gather(table, rows), tf.float32) * scale
-    weights = values[:, :, :-1] * dropout(tf.cast(occurs, tf.float32))[:, :, None]
+def _words(w: Mapping[str, Any], ids: Any, dropout: Dropout) -> Tuple[Any, Any]:
+    """The same sums as :func:`_ngrams`, for the known words of each text."""
+    values = tf.cast(tf.gather(w[WORDS], ids), tf.float32) * w[WORDS_SCALE]
+    weights = values[:, :, :-1] * dropout(tf.cast(ids > 0, tf.float32))[:, :, None]
     return tf.reduce_sum(weights, 1), tf.reduce_sum(tf.square(values[:, :, -1]), 1, keepdims=True)
 
 
