@@ -29,7 +29,7 @@ _SHORT = 8         # tokens per text on average, where tokens are words
 
 _KINDS = ((False,), (True,), (False, True))  # plain, with naive Bayes ratios, the mean of both
 _MANY = 30         # classes; above, only the plain kind is fitted (BANKING77: loss 1.28, the others 1.39 and 1.32)
-_COSTS = (0.3, 1)  # of liblinear; 1 is better with many classes, in short texts and with few of them
+_COSTS = [0.3, 1]  # of liblinear; 1 is better with many classes, in short texts and with few of them
 _TOLERANCE = 0.01  # of liblinear; a smaller one takes longer and gives the same predictions
 _FOLDS = 5
 _HELD_OUT = 1500   # texts; 5,000 choose the same kind on all data sets but trec, and take twice as long
