@@ -728,9 +728,10 @@ class Graph:
         return ""
 
     def constants(self) -> List[Any]:
-        """The constant lists of strings."""
+        """The constant lists of strings, except for the names of variables that the saver reads."""
         nodes = [*self.nodes.values(), *(node for each in self.functions.values() for node in each.node_def)]
-        tensors = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
+        saver = {name.split(":")[0] for node in nodes if node.op in ("SaveV2", "RestoreV2") for name in node.input}
+        tensors = [node.attr["value"].tensor for node in nodes if node.op == "Const" and node.name not in saver]
         return [tf.make_ndarray(each) for each in tensors
                 if each.dtype == tf.string.as_datatype_enum and len(each.tensor_shape.dim) == 1]
 
