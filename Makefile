@@ -1,6 +1,6 @@
 # make demo      train every model on BBC News, check each package, send the same texts to each
 # make quick     lint, types and the unit tests that neither train nor export with TensorFlow; under a minute
-# make test      lint, types, all unit and contract tests; about five minutes on two cores
+# make test      lint, types, all unit and contract tests; about six minutes on two cores
 # make faults    fault injection: kills, damaged files, crafted packages, bad requests, failing object stores, the server
 # make engines   run packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
 # make matrix    compare the verdicts of infer.py check with the real engines (20 minutes, after make engines)
