@@ -118,7 +118,9 @@ def test_a_call_may_name_the_version_the_signature_and_the_outputs(both: Both) -
     (f"{MODEL}:predict", {"signature_name": "x", "instances": ["a"]}, 400, 'Serving signature name: "x" not found'),
     (f"{MODEL}/versions/9:predict", {"instances": ["a"]}, 404, "Specific(serve, 9)"),
     ("/v1/models/x:predict", {"instances": ["a"]}, 404, "Latest(x)"), ("/v1/y", b"{}", 400, "Malformed request: POST"),
-    (f"{MODEL}:classify", {"examples": []}, 501, "use predict")], ids=str)
+    (f"{MODEL}:predict", {"signature_name": "\ud800", "instances": ["a"]}, 400, '"\ud800" not found'),
+    (f"{MODEL}:predict", {"instances": [{"\ud800": "a"}]}, 400, "Unknown: \ud800"),
+    (f"{MODEL}:classify", {"examples": []}, 501, "use predict")], ids=ascii)
 def test_an_error_has_the_status_and_the_body_of_tensorflow_serving(
         both: Both, path: str, body: Any, status: int, message: str) -> None:
     given, reply = both.server.post(body, path)

@@ -76,6 +76,17 @@ def test_a_value_of_another_type_is_refused_with_the_value_and_the_type(value: A
     assert message == f"JSON Value: {json.dumps(value)} of the input 'x' is not of the expected type {name}"
 
 
+def test_a_lone_surrogate_becomes_the_replacement_character_as_in_the_service() -> None:
+    assert array_of(["a\ud800b"], object, "x").tolist() == ["a\ufffdb".encode()]
+
+
+def test_a_list_that_is_nested_more_deeply_than_an_array_can_be_is_refused() -> None:
+    value: Any = 1
+    for _ in range(100):
+        value = [value]
+    assert "is not of the expected type int32" in refusal(array_of, value, np.int32, "x")
+
+
 @pytest.mark.parametrize("value", [[[1, 2], [3]], [[1], 2], [1, [2]], [[1], [[2]]]], ids=str)
 def test_lists_of_different_lengths_are_refused(value: Any) -> None:
     message = refusal(array_of, value, np.int32, "x")

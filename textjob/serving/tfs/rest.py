@@ -32,8 +32,8 @@ class ApiError(Exception):
         self.status, self.message = status, message
 
     def body(self) -> bytes:
-        """The JSON text of the response."""
-        return json.dumps({"error": self.message}, ensure_ascii=False).encode("utf-8")
+        """The JSON text of the response, in ASCII, because the message may repeat a lone surrogate of the request."""
+        return json.dumps({"error": self.message}).encode("ascii")
 
 
 class Call(NamedTuple):

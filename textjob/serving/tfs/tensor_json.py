@@ -10,6 +10,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 import numpy as np
 
+MOST_DIMENSIONS = 32  # of an array of NumPy before version 2; a list that is nested more deeply is not a tensor
+
 Arrays = Dict[str, Any]
 """Alias to array; an array of strings has the dtype object and contains bytes."""
 
@@ -76,7 +78,7 @@ def column_inputs(value: Any, dtypes: Mapping[str, Any], optional: Any) -> Array
 def array_of(value: Any, dtype: Any, alias: str) -> Any:
     """The array of nested lists of equal lengths."""
     shape, first = [], value  # type: List[int], Any
-    while isinstance(first, list):
+    while isinstance(first, list) and len(shape) < MOST_DIMENSIONS:
         shape.append(len(first))
         first = first[0] if first else None
     leaves = [value]
@@ -130,7 +132,8 @@ def _fits(leaf: Any, dtype: Any) -> bool:
 
 def _bytes_of(leaf: Any) -> Any:
     if isinstance(leaf, str):
-        return leaf.encode("utf-8", "replace")
+        # As customize_service.read_text: a lone surrogate becomes U+FFFD, so that every API gives the same answer.
+        return leaf.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
     if isinstance(leaf, dict) and set(leaf) == {"b64"} and isinstance(leaf["b64"], str):
         return base64.b64decode(leaf["b64"], validate=True)
     raise TypeError
