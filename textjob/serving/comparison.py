@@ -64,19 +64,19 @@ def report(samples: List[Sample]) -> str:
     roles = {sample.labels["version"]: sample.labels["role"] for sample in samples
              if sample.name == "textjob_experiment_labels_total"}
     counts = _counts(samples, "textjob_experiment_labels_total" if roles else "textjob_labels_total")
-    requests = _by_version(samples, "textjob_requests_total", path="/", status="200")
-    seconds, timed = (_by_version(samples, f"textjob_request_seconds_{part}") for part in ("sum", "count"))
+    seconds, requests = (_by_version(samples, f"textjob_request_seconds_{part}") for part in ("sum", "count"))
     shadow_seconds, shadow_timed = (_by_version(samples, f"textjob_shadow_seconds_{part}") for part in ("sum", "count"))
     versions = sorted(set(requests) | set(counts) | {served}, key=lambda version: (len(version), version))
     rows = []
     for version in versions:
-        time, number = ((shadow_seconds, shadow_timed) if roles.get(version) == "shadow" else (seconds, timed))
+        time, number = ((shadow_seconds, shadow_timed) if roles.get(version) == "shadow" else (seconds, requests))
         mean = f"{time[version] / number[version] * 1000:.1f}" if number.get(version) else "-"
         rows.append([version, "served" if version == served else roles.get(version, "-"),
                      f"{requests.get(version, 0):,.0f}", mean, f"{sum(counts.get(version, {}).values()):,.0f}"])
     since = "since the experiment was changed" if roles else "since the server was started (no experiment is running)"
     parts = [markdown_table(["version", "role", "requests", "mean ms", "predictions"], rows),
-             f"requests and times: since the server was started; predictions and labels: {since}"]
+             f"requests and times: of every API, since the server was started; predictions and labels: of POST /, "
+             f"{since}"]
     if any(counts.values()):
         parts.append(_label_table([version for version in versions if counts.get(version)], counts))
     sentences = [*_disagreements(samples),
@@ -171,9 +171,9 @@ def _counts(samples: List[Sample], name: str) -> Counts:
     return counts
 
 
-def _by_version(samples: List[Sample], name: str, **labels: str) -> Dict[str, float]:
+def _by_version(samples: List[Sample], name: str) -> Dict[str, float]:
     sums: Dict[str, float] = {}
     for sample in samples:
-        if sample.name == name and labels.items() <= sample.labels.items() and sample.labels["version"]:
+        if sample.name == name and sample.labels["version"]:
             sums[sample.labels["version"]] = sums.get(sample.labels["version"], 0.0) + sample.value
     return sums
