@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Dict, List
+from typing import Any, Callable, Coroutine, Dict, List
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -30,6 +30,9 @@ CONNECTIONS, CHANNELS = 64, 4
 TEXTS = [f"{subject} {verb} {number} {thing}" for subject in ("the striker", "the bank", "a new phone")
          for verb in ("scored", "lost", "shipped") for number in range(5) for thing in ("goals", "millions", "cameras")]
 PREDICT = "/v1/models/serve:predict"
+
+Measure = Callable[[], Coroutine[Any, Any, List[float]]]
+"""Requests per second and wrong answers of one API."""
 
 
 async def by_grpc(address: str, labels: List[str], seconds: float) -> List[float]:
@@ -63,7 +66,7 @@ async def by_grpc(address: str, labels: List[str], seconds: float) -> List[float
     return [counts[0] / seconds, counts[1]]
 
 
-def by_http(texts: Texts, port: int, seconds: float) -> Callable[[], Awaitable[List[float]]]:
+def by_http(texts: Texts, port: int, seconds: float) -> Measure:
     async def run() -> List[float]:
         outcome = await closed_loop(texts, port, CONNECTIONS, seconds)
         return [len(outcome.answers) / outcome.seconds, outcome.wrong]
@@ -91,14 +94,14 @@ def main() -> None:
         only_labels = [{"predicted_label": each["predicted_label"]} for each in answers]
         rest = Texts(TEXTS, only_labels, PREDICT, lambda text: {"instances": [text]}, label_of)
         labels = [each["predicted_label"] for each in answers]
-        sides: Dict[str, Callable[[], Awaitable[List[float]]]] = {
+        sides: Dict[str, Measure] = {
             "POST /": by_http(Texts(TEXTS, answers), port, args.seconds),
             f"POST {PREDICT}": by_http(rest, port, args.seconds),
             "gRPC Predict": lambda: by_grpc(address, labels, args.seconds)}
         figures: Dict[str, List[List[float]]] = {name: [] for name in sides}
         for _ in range(args.rounds):
             for name, run in sides.items():
-                figures[name].append(asyncio.run(_awaited(run)))
+                figures[name].append(asyncio.run(run()))
     finally:
         process.terminate()
         process.communicate()
@@ -108,10 +111,6 @@ def main() -> None:
          f"{statistics.median(each[0] for each in runs) / first:.2f}", str(int(sum(each[1] for each in runs)))]
         for name, runs in figures.items()]))
     print(json.dumps({"rounds": figures}))
-
-
-async def _awaited(run: Callable[[], Awaitable[List[float]]]) -> List[float]:
-    return await run()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ _BANNER = re.compile(rb"oneDNN custom operations|oneDNN supports DT_INT32|before
                      rb"cpu_feature_guard|rebuild TensorFlow with|^To enable the following instructions")
 
 
-
 def exit_on_interrupt() -> None:
     """Let Ctrl-C end the process with 130 and without a traceback while modules are imported."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -57,7 +57,7 @@ class Calls:
                 outcome, failure = call.function(), None
             except Exception as error:
                 outcome, failure = None, error
-            self._loop.call_soon_threadsafe(_deliver, call.future, outcome, failure)
+            self._loop.call_soon_threadsafe(deliver, call.future, outcome, failure)
             with self._lock:
                 call.running = False
                 if call.abandoned:
@@ -65,7 +65,8 @@ class Calls:
                     return
 
 
-def _deliver(future: "asyncio.Future[Any]", outcome: Any, failure: Optional[Exception]) -> None:
+def deliver(future: "asyncio.Future[Any]", outcome: Any, failure: Optional[Exception]) -> None:
+    """Runs in the event loop: complete a future with what a thread has computed, unless nobody waits any more."""
     if future.done():
         return
     if failure is None:

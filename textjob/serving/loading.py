@@ -20,6 +20,7 @@ from typing import Any, Callable, Iterator, Optional
 from textjob.errors import PackageError
 from textjob.paths import SHIMS
 from textjob.serving import host
+from textjob.serving.calls import deliver
 from textjob.serving.limits import Limits
 from textjob.serving.metrics import Metrics
 from textjob.serving.versions import Version
@@ -67,21 +68,13 @@ async def in_thread(function: Callable[[], Any]) -> Any:
     loop = asyncio.get_event_loop()
     future: asyncio.Future[Any] = loop.create_future()
 
-    def deliver(outcome: Any, failure: Any) -> None:
-        if future.done():
-            return
-        if failure is None:
-            future.set_result(outcome)
-        else:
-            future.set_exception(failure)
-
     def run() -> None:
         try:
             outcome, failure = function(), None
         except Exception as error:
             outcome, failure = None, error
         with contextlib.suppress(RuntimeError):  # the server has ended
-            loop.call_soon_threadsafe(deliver, outcome, failure)
+            loop.call_soon_threadsafe(deliver, future, outcome, failure)
 
     threading.Thread(target=run, name="load", daemon=True).start()
     return await future

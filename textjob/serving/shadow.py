@@ -6,9 +6,9 @@ wait for the shadow, or if it is large.
 import asyncio
 import json
 import time
-from functools import partial
 from typing import Any, Callable, List, Set, Tuple
 
+from textjob.serving.admission import stop
 from textjob.serving.limits import Limits
 from textjob.serving.metrics import Metrics, answers_in
 from textjob.serving.versions import StoppedError, Version
@@ -45,7 +45,7 @@ class Shadow:
     async def _answer(self, version: Version, served: str, parse: Callable[[], Any], response: bytes) -> None:
         loop, began = asyncio.get_event_loop(), time.perf_counter()
         work: asyncio.Future[Any] = loop.create_future()
-        timer = loop.call_later(self._limits.work, partial(_stop, work))
+        timer = loop.call_later(self._limits.work, stop, work, True)
         try:
             status, answer, _ = await version.respond(parse(), work, False)
         except StoppedError:
@@ -73,8 +73,3 @@ def _outcomes(response: Any) -> List[Any]:
     if answers and all("predicted_label" in answer or "error" in answer for answer in answers):
         return [answer.get("predicted_label", answer.get("error")) for answer in answers]
     return [response]
-
-
-def _stop(work: "asyncio.Future[Any]") -> None:
-    if not work.done():
-        work.set_exception(StoppedError(time_is_over=True))
