@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from textjob import process
 from textjob.packaging import golden, package
+from textjob.rehearsal.client import Rehearsal
 from textjob.results import ModelCard
-from textjob.serving.client import Rehearsal
 from textjob.tables import markdown_table
 
 ROUNDS = 50

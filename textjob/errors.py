@@ -87,6 +87,12 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"; did you mean {close!r}?" if close else ""
 
 
+def not_installed(command: str, error: ImportError) -> UsageError:
+    """The error for a command of ``infer.py`` whose packages are not installed."""
+    return UsageError(f"infer.py {command} needs the module {error.name}, which is not installed; run: "
+                      "pip install -r requirements-serve.txt")
+
+
 def one_line(text: str) -> str:
     """The text with escapes for line breaks, control characters and lone surrogates, as names of files can hold them.
     """

@@ -86,7 +86,7 @@ def _parser(rows: Mapping[str, _Row]) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(parser: argparse.ArgumentParser, name: str, row: _Row) -> None:
+def _add(parser: argparse._ActionsContainer, name: str, row: _Row) -> None:
     boolean = isinstance(row.default, bool)
     kinds = {bool: "true|false", int: "N", float: "X", list: "A,B"}
     parser.add_argument(f"--{name}", metavar=kinds.get(type(row.default), "VALUE"), nargs="?" if boolean else None,
@@ -96,9 +96,10 @@ def _add(parser: argparse.ArgumentParser, name: str, row: _Row) -> None:
 
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
     """Add a flag for each setting that decides how the data are read."""
+    group = parser.add_argument_group("how the data are read, where their content does not decide it")
     for name, row in _rows({}).items():
         if FIELDS[name].metadata["affects"] == "data":
-            _add(parser, name, row)
+            _add(group, name, row)
 
 
 def data_settings(args: argparse.Namespace) -> DataSettings:
@@ -113,6 +114,11 @@ def data_settings(args: argparse.Namespace) -> DataSettings:
     settings = DataSettings(**given)
     check_ranges(settings)
     return settings
+
+
+def divided(values: Sequence[str]) -> List[str]:
+    """The names in the values of a flag that can be repeated, each of which may be a list ``A,B``."""
+    return [part for value in values for part in value.split(",") if part]
 
 
 def shown(value: Any) -> str:

@@ -11,7 +11,7 @@ from asking import SOUP
 import infer
 from models import MODELS
 from textjob.errors import DataError, PackageError, RefusedError
-from textjob.serving.client import Rehearsal
+from textjob.rehearsal.client import Rehearsal
 
 
 @pytest.fixture(scope="module")

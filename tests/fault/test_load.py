@@ -23,8 +23,8 @@ from jobs import relisted
 import customize_service as service
 from textjob.errors import PackageError
 from textjob.paths import PROJECT, SHIMS
+from textjob.rehearsal.client import Rehearsal
 from textjob.serving import host
-from textjob.serving.client import Rehearsal
 
 v1 = tf.compat.v1
 LISTED = [name for name in jobs.FILES if name != "manifest.json"]

@@ -5,7 +5,7 @@ from typing import Any, List
 import pytest
 
 from textjob.errors import DataError
-from textjob.serving import batch
+from textjob.rehearsal import batch
 from textjob.settings import DataSettings
 
 TEXTS = [f"the kettle no {i} boils, quickly" + ", and more" * (i % 3) for i in range(30)]

@@ -9,8 +9,8 @@ from textjob.data.folders import list_folder, some
 from textjob.data.part_names import named_parts
 from textjob.data.sources import find_sources
 from textjob.errors import DataError
+from textjob.rehearsal.client import Rehearsal
 from textjob.results import Evaluation
-from textjob.serving.client import Rehearsal
 from textjob.settings import DataSettings
 from textjob.tables import markdown_table
 

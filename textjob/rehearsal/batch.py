@@ -16,7 +16,7 @@ from textjob.data.form import Reading, Record
 from textjob.data.records import Records
 from textjob.data.sources import find_sources
 from textjob.errors import RefusedError
-from textjob.serving.client import Rehearsal
+from textjob.rehearsal.client import Rehearsal
 from textjob.settings import DataSettings
 
 RECORD = ".run.json"
