@@ -78,7 +78,7 @@ def _parser(rows: Mapping[str, _Row]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="train.py", allow_abbrev=False, description="Trains text classifiers and exports each as a package.",
         epilog="Values: defaults < --config file < flags. '' means that a setting is not given. Exit codes and the "
-               "forms of the data are in docs/reference.md.")
+               "forms of the data are in docs/data.md.")
     parser.add_argument("--config", metavar="FILE", help="a YAML file of settings, looked up from the working folder, "
                         "then beside train.py")
     for name, row in rows.items():

@@ -10,8 +10,6 @@ from typing import List
 
 import pytest
 
-from textjob import errors
-
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
@@ -56,23 +54,6 @@ def test_every_make_target_in_a_document_exists(document: str) -> None:
 def test_every_relative_link_has_a_target(document: str) -> None:
     links = re.findall(r"\]\(([\w./]+)\)", (ROOT / document).read_text(encoding="utf-8"))
     assert [link for link in links if not ((ROOT / document).parent / link).exists()] == []
-
-
-def test_the_table_of_exit_codes_agrees_with_the_errors() -> None:
-    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", REFERENCE, re.M)}
-    kinds = [errors.JobError, *errors.JobError.__subclasses__()]
-    assert documented == {0, errors.INTERRUPTED, errors.BROKEN_PIPE} | {kind.exit_code for kind in kinds}
-    for kind in kinds:
-        assert re.search(rf"{kind.__name__} +{kind.exit_code} ", errors.__doc__ or ""), kind
-
-
-def test_the_table_of_the_platforms_variables_agrees_with_the_code() -> None:
-    from textjob.job import nodes
-
-    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", REFERENCE.split("## A job on the platform")[1], re.M)
-                ) == nodes.VARIABLES
-    source = (ROOT / "textjob" / "job" / "nodes.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'environment\.get\("(\w+)"', source)) | {"data_url", "train_url"} == set(nodes.VARIABLES)
 
 
 def test_the_tables_of_accuracy_agree_with_the_results(monkeypatch: pytest.MonkeyPatch) -> None:

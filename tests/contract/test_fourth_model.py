@@ -34,7 +34,8 @@ def test_every_command_of_the_document_prints_what_the_document_shows(reader: Re
 
 
 @pytest.mark.trains
-def test_the_tests_of_models_output_requests_and_commands_include_a_fourth_model(reader: Reader, tmp_path: Path) -> None:
+def test_the_tests_of_models_output_requests_and_commands_include_a_fourth_model(
+        reader: Reader, tmp_path: Path) -> None:
     contract = [f"tests/contract/test_{name}.py" for name in ("models", "output", "requests", "infer")]
     printed = reader.run(
         f"python -m pytest -v -p no:cacheprovider --basetemp {tmp_path / 'session'} "

@@ -10,7 +10,7 @@ from textjob.job import storage
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
     packages.add_model_flag(parser)
-    parser.add_argument("--data_url", required=True, metavar="FILE", help="a file of texts (docs/reference.md)")
+    parser.add_argument("--data_url", required=True, metavar="FILE", help="a file of texts (docs/data.md)")
     parser.add_argument("--output_url", required=True, metavar="FILE", help="the file of JSON lines to write")
     parser.add_argument("--keep", action="store_true", help="write the columns of each row beside its answer")
     parser.add_argument("--overwrite", action="store_true", help="replace an output, whichever run wrote it")

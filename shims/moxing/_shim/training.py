@@ -7,7 +7,7 @@ from moxing._shim.parameters import get_flag, get_hyper_parameter, set_flag, set
 __all__ = ["ModeKeys", "get_flag", "get_hyper_parameter", "set_flag", "set_hyper_parameter", "unsupported"]
 
 _TRAIN, _MODEL = "train.py, which trains and exports in one run", "a model of models/, of which train.py uses each"
-_DATA = "train.py --data_url, which reads the forms of data that docs/reference.md lists"
+_DATA = "train.py --data_url, which reads the forms of data that docs/data.md lists"
 _OPTIMIZER = "train.py --learning_rate and --epochs"
 REPLACEMENTS: Dict[str, str] = {
     "run": _TRAIN,
