@@ -24,7 +24,8 @@ def show(lines: Lines, part: str, write: bool) -> None:
          "Macro-F1:\n\n" + accuracy(lines, part, "macro_f1"), "Seconds of training:\n\n" + seconds(lines)])
     print(whole)
     if write:
-        _put(PROJECT / "README.md", short)
+        for readme in ("README.md", "README.zh-CN.md"):
+            _put(PROJECT / readme, short)
         _put(PROJECT / "docs" / "accuracy.md", whole)
 
 

@@ -1,59 +1,36 @@
 """The documents agree with the code."""
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import List
 
 import pytest
+from documents import Document
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+DOCUMENTS = [path.relative_to(ROOT).as_posix() for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])]
 
 
-def blocks(document: str, language: str) -> List[str]:
-    """The fenced code blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", document, re.M | re.S)
-
-
-def test_every_command_of_the_readme_runs(small_data: Path, foreign: Path, tmp_path: Path) -> None:
-    for name in ("train.py", "infer.py", "customize_service.py"):
-        shutil.copy(str(ROOT / name), str(tmp_path))
-    for name in ("models", "textjob", "config", "shims"):
-        shutil.copytree(str(ROOT / name), str(tmp_path / name), ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(str(small_data), str(tmp_path / "data"))
-    shutil.copytree(str(foreign / "tutorial"), str(tmp_path / "their_model"))
-    scripts = blocks(README, "bash")
-    assert scripts
-    # `python` is this interpreter, and trains one epoch instead of many.
-    (tmp_path / "bin").mkdir()
-    python = tmp_path / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nscript=$1; shift\n[ "$script" = train.py ] && set -- "$@" --epochs 1\n'
-                      f'exec "{sys.executable}" "$script" "$@"\n', encoding="utf-8")
-    python.chmod(0o755)
-    environment = dict(os.environ, PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    for block in scripts:
-        done = subprocess.run(["bash", "-e", "-c", block], cwd=str(tmp_path), env=environment, capture_output=True,
-                              text=True, timeout=500)
-        assert done.returncode == 0, (block, done.stdout, done.stderr)
-    assert len((tmp_path / "out" / "answers.jsonl").read_text(encoding="utf-8").splitlines()) == 60
-
-
-@pytest.mark.parametrize("document", [README, REFERENCE], ids=["README", "reference"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_make_target_in_a_document_exists(document: str) -> None:
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
-    assert set(re.findall(r"\bmake (\w+)\b(?= +#|`)", document)) <= set(targets)
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert set(re.findall(r"\bmake (\w+)\b(?= +#|`)", text)) <= set(targets)
 
 
-@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", *(
-    path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_relative_link_has_a_target(document: str) -> None:
-    links = re.findall(r"\]\(([\w./]+)\)", (ROOT / document).read_text(encoding="utf-8"))
-    assert [link for link in links if not ((ROOT / document).parent / link).exists()] == []
+    """Files exist, and the part after # is a heading of the file, as GitHub writes it."""
+    here = ROOT / document
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", here.read_text(encoding="utf-8")):
+        target = here.parent / path if path else here
+        assert target.exists(), path
+        if anchor:
+            assert anchor in [_anchor(heading) for heading in Document(target).headings], f"{path}#{anchor}"
+
+
+def _anchor(heading: str) -> str:
+    """Lower case; punctuation is removed; a hyphen for each blank."""
+    return re.sub(r"[^\w\- ]", "", heading.lstrip("# ").lower()).replace(" ", "-")
 
 
 def test_the_tables_of_accuracy_agree_with_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,13 +39,14 @@ def test_the_tables_of_accuracy_agree_with_the_results(monkeypatch: pytest.Monke
 
     results = (ROOT / "benchmarks" / "results" / "accuracy.jsonl").read_text(encoding="utf-8").splitlines()
     table = tables.accuracy([json.loads(line) for line in results], "test")
-    for document in ("README.md", "docs/accuracy.md"):
+    for document in ("README.md", "README.zh-CN.md", "docs/accuracy.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
         assert table in text.split(tables.BEGIN)[1].split(tables.END)[0], document
 
 
-def test_the_files_in_the_readmes_tree_exist() -> None:
-    tree = next(block for block in blocks(README, "text") if "customize_service.py" in block)
+@pytest.mark.parametrize("document", ["README.md", "README.zh-CN.md"])
+def test_the_files_in_the_readmes_tree_exist(document: str) -> None:
+    (tree,) = [block.text for block in Document(ROOT / document).of("text") if "customize_service.py" in block.text]
     for name in re.findall(r"^([\w./]+\.py|[\w]+/(?:[\w]+/)?)", tree, re.M):
         assert (ROOT / name).exists(), name
 
