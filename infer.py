@@ -10,6 +10,7 @@
     python infer.py rollback --model_base versions/
     python infer.py compare  --metrics http://127.0.0.1:8080
     python infer.py image    --model out/model --output context/
+    python infer.py vectors  --vocabulary out/model --encoder encoder/ --output vectors.txt
 """
 if __name__ == "__main__":
     from textjob import process
@@ -27,6 +28,7 @@ from textjob import errors, process
 TOPICS = {
     "data": {
         "data": "Show what a job would read: files, columns, parts, classes and bad rows; trains nothing.",
+        "vectors": "Write word vectors for train.py --vectors with a sentence encoder that is on this machine.",
     },
     "predictions": {
         "predict": "Classify texts: one JSON line per text.",
@@ -52,7 +54,8 @@ TOPICS = {
 
 COMMANDS = {name: text for commands in TOPICS.values() for name, text in commands.items()}
 
-PATHS = ("model", "model_base", "data_url", "output_url", "source", "output", "labels", "vocabulary", "token_file")
+PATHS = ("model", "model_base", "data_url", "output_url", "source", "output", "labels", "vocabulary", "token_file",
+         "encoder")
 """The flags whose value is a path; ``~`` in them is the home folder."""
 
 
