@@ -88,13 +88,16 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
     from textjob.packaging import config_json, export, golden, model_card, package
     from textjob.results import as_json
     from textjob.text import vectors
-    from textjob.training import finishing, trainer
+    from textjob.training import data_warnings, finishing, trainer
     from textjob.training.inputs import prepare, with_final_wide_part, with_wide_part
 
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file, labels_file = Path(scratch) / "vocabulary.txt", Path(scratch) / "labels.txt"
         labels_file.write_bytes("".join(label + "\n" for label in data.labels).encode("utf-8"))
         inputs, encoder = prepare(data, job, vocabulary_file)
+        warnings = data_warnings.warnings(data, inputs, job)
+        print("".join(line + "\n" for line in warnings), end="", flush=True)
+        data = data._replace(notes=data.notes + warnings)
         if job.vectors:
             known = vectors.read(vectors_file, inputs.vocabulary)
             print(f"{job.vectors}: vectors of {len(known.words):,} words of the vocabulary")

@@ -113,7 +113,8 @@ class Settings(DataSettings):
     label_smoothing: float = _setting(
         0.1, "training", "share of each target that is spread over all classes", least=0, below=1)
     class_weights: str = _setting(
-        "none", "training", "none, or balanced: every class has the same total weight in the loss",
+        "none", "training",
+        "none, or balanced: every class has the same total weight in the loss of the networks and of the wide part",
         choices=("none", "balanced"))
     patience: int = _setting(
         3, "training", "epochs without a better macro-F1 or loss on dev after which training stops", least=1)

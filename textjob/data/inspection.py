@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List
 
+from textjob.data import count_warnings
 from textjob.data.dataset import read_parts, with_missing_parts
 from textjob.data.examples import FIRST, FileReport
 from textjob.settings import DataSettings
@@ -68,14 +69,16 @@ def inspect(data_url: str, settings: DataSettings) -> Inspection:
         DataError: the job would stop.
     """
     parts = read_parts(data_url, settings)
-    _, notes = with_missing_parts(parts)
+    complete, notes = with_missing_parts(parts)
+    warnings = count_warnings.warnings(complete["train"].labels, complete["dev"].labels)
     collector = parts.collector
     inspected: Dict[str, PartInspection] = {}
     for name, examples in parts.examples.items():
         rows = zip(examples.labels[:FIRST], examples.texts[:FIRST], collector.places[name])
         first = [{"label": label, "text": text, "place": place} for label, text, place in rows]
         inspected[name] = PartInspection(len(examples.texts), dict(sorted(Counter(examples.labels).items())), first)
-    return Inspection(inspected, [_file(report) for report in collector.files], len(collector.bad), notes)
+    return Inspection(inspected, [_file(report) for report in collector.files], len(collector.bad),
+                      notes + ["warning: " + sentence for sentence in warnings])
 
 
 def _file(report: FileReport) -> FileInspection:
