@@ -16,7 +16,7 @@ UNKNOWN_SHARE = 1 / 3
 
 CUT_SHARE = 0.5
 AUC, Z = 0.6, 6.0
-"""In random splits the AUC is at most 0.57 (with 500 texts or more) and z at most 5."""
+"""In 1,680 random splits of seven data sets, of 50 to 2,000 texts, z was at most 3.9."""
 
 _LONGEST = 100000  # tokens, as the largest --max_length
 _MEASURED = 2000   # texts

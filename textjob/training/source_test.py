@@ -26,7 +26,7 @@ class Difference(NamedTuple):
 
     auc: float
     z: float
-    """The standard errors by which the AUC exceeds 0.5. In random splits it is up to 5: the halves are related."""
+    """The standard errors by which the AUC exceeds 0.5. In random splits it is up to 4, as the halves are related."""
 
     of_first: List[int]
     of_second: List[int]
