@@ -25,6 +25,7 @@ from textjob.serving.polling import Poller
 from textjob.serving.versions import Versions
 
 BACKLOG = 4096  # connections that wait to be accepted
+DEADLINE_SECONDS = 0.25  # after which the end of a deadline is noticed
 VERSION = 1  # of a server with one package
 
 Supply = Callable[[Versions, Loader], Awaitable[None]]
@@ -101,6 +102,7 @@ class Process:
 
     async def _main(self) -> None:
         loop = asyncio.get_event_loop()
+        self._close_late()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
         serving = asyncio.ensure_future(self._uvicorn.serve(sockets=[self._socket]))
@@ -121,6 +123,15 @@ class Process:
                 await self._grpc.stop()
             self._app.shadow.stop()
             self._versions.stop()
+
+    def _close_late(self) -> None:
+        """Keep the deadlines of the requests and the connections."""
+        loop = asyncio.get_event_loop()
+        now = loop.time()
+        self._app.admission.stop_late(now)
+        for connection in list(self._uvicorn.server_state.connections):
+            connection.close_late(now)
+        loop.call_later(DEADLINE_SECONDS, self._close_late)
 
     def _announce(self, version: str) -> None:
         """The first version is loaded."""

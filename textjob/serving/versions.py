@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from textjob.serving import experiment, host
 from textjob.serving.batching import Batcher, rows_method
@@ -83,15 +83,6 @@ class Version:
     async def outputs(self, signature: Signature, inputs: Arrays, stopped: "asyncio.Future[Any]") -> Arrays:
         """All outputs of a signature; raises what ``stopped`` gets as an exception while the request waits."""
         return await self._predictor.outputs(signature, inputs, stopped)
-
-    @contextlib.contextmanager
-    def request(self) -> Iterator[None]:
-        """Keep the version loaded during a request."""
-        self.begin()
-        try:
-            yield
-        finally:
-            self.end()
 
     def begin(self) -> None:
         """Keep the version loaded until :meth:`end`."""

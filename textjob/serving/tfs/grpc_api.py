@@ -117,7 +117,8 @@ class GrpcApi:
             raise CallError(grpc.StatusCode.RESOURCE_EXHAUSTED if refusal == admission.FULL else
                             grpc.StatusCode.UNAVAILABLE, refusal)
         version = self._version(request.model_spec, call)
-        with self._app.admission.work(version) as work:
+        work = self._app.admission.begin(version)
+        try:
             signatures = await version.signatures()
             signature = signatures.get(request.model_spec.signature_name)
             inputs = _inputs_of(request.inputs, signature, self._app.limits.body)
@@ -135,6 +136,8 @@ class GrpcApi:
                 tensor = tf.make_tensor_proto(outputs[alias], signature.info.outputs[alias].dtype)
                 response.outputs[alias].MergeFromString(tensor.SerializeToString())
             return response
+        finally:
+            self._app.admission.end(version, work)
 
     async def _metadata(self, request: Any, call: "_Call") -> Any:
         version = self._version(request.model_spec, call)

@@ -7,8 +7,9 @@ import asyncio
 import json
 import re
 from functools import partial
-from typing import Any, Awaitable, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Awaitable, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
+from textjob.serving.exchange import Request, Response
 from textjob.serving.limits import LARGE
 from textjob.serving.tfs import tensor_json
 from textjob.serving.tfs.signatures import Signature, Signatures
@@ -120,28 +121,33 @@ def servable(versions: Versions, model: str, number: Optional[int], request_id: 
 
 
 class Api:
-    """The paths under ``PREFIX``; ``work`` is the method of the HTTP application that admits a request."""
+    """The paths under ``PREFIX``; ``refusal`` and ``work`` are the methods of the HTTP application."""
 
-    def __init__(self, versions: Versions, work: Callable[[Any, Optional[int], Any], Awaitable[Any]]) -> None:
-        self._versions, self._work = versions, work
+    def __init__(self, versions: Versions, refusal: Callable[[Request], Optional[Response]],
+                 work: Callable[..., Awaitable[Response]]) -> None:
+        self._versions, self._refusal, self._work = versions, refusal, work
 
-    async def respond(self, request: Any, method: str, path: str) -> Tuple[int, bytes, Optional[int]]:
-        """Status, body and number of items of the response."""
+    def route(self, request: Request, method: str, path: str) -> Union[Response, Callable[[Any], Awaitable[Response]]]:
+        """The response to a request, or a function that makes the response when the body has arrived."""
         call = read_path(method, path)
         request.route = f"/v1 {call.verb}"
         if call.verb == "status":
             states = self._versions.states() if call.model == self._versions.name else {}
-            return 200, status(states, call.model, call.version), None
-        number = call.version
-        version = servable(self._versions, call.model, number, request.id)
+            return Response(200, status(states, call.model, call.version))
+        version = servable(self._versions, call.model, call.version, request.id)
         if call.verb == "metadata":
-            request.version = version.number
-            with version.request():
-                return 200, metadata(await version.signatures(), self._versions.name, version.number), None
-        result: Tuple[int, bytes, Optional[int]] = await self._work(request, number, self._predict)
-        return result
+            return partial(self._describe, version=version)
+        return self._refusal(request) or partial(self._work, number=call.version, answer=self._predict)
 
-    async def _predict(self, _: Any, body: bytes, version: Version, work: "asyncio.Future[Any]") -> Any:
+    async def _describe(self, request: Request, version: Version) -> Response:
+        request.version = version.number
+        version.begin()
+        try:
+            return Response(200, metadata(await version.signatures(), self._versions.name, version.number))
+        finally:
+            version.end()
+
+    async def _predict(self, _: Any, body: bytes, version: Version, work: "asyncio.Future[Any]") -> Response:
         async def run(function: Callable[[], Any]) -> Any:
             return await version.in_background(function) if len(body) > LARGE else function()
 
@@ -152,7 +158,7 @@ class Api:
             inputs = await run(partial(inputs_of, request, signature))
             outputs = await version.outputs(signature, inputs, work)
             items = max((len(each) for each in inputs.values() if each.ndim), default=None)
-            return 200, await run(partial(response, request, outputs)), items
+            return Response(200, await run(partial(response, request, outputs)), items=items)
         except StoppedError:
             raise
         except Exception as error:
