@@ -89,7 +89,8 @@ def test_a_damaged_package_ends_the_server_with_the_name_of_the_file(own_package
     assert done.returncode == 5 and "assets/labels.txt was cut or changed" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("module", ["uvicorn", "uvloop", "httptools", "python_multipart", "prometheus_client"])
+@pytest.mark.parametrize("module", ["uvicorn", "uvloop", "httptools", "orjson", "python_multipart",
+                                    "prometheus_client"])
 def test_a_missing_requirement_is_named_with_the_command_that_installs_it(
         module: str, echo_package: Path, tmp_path: Path) -> None:
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('missing', name={module!r})", encoding="utf-8")

@@ -10,7 +10,9 @@ import pytest
 from asking import FORMS, TEXTS, ask, same, service_of, unwrapped
 from processes import Server, Start, post_bytes, read_response, resident, wait_until
 
+from textjob.serving import host
 from textjob.serving.metrics import Metrics, answers_in
+from textjob.serving.versions import encode
 
 WORDS = ["goal", "team", "score", "soup", "bread", "好吃", "体育", "crowd", "stadium", "match", "kitchen"]
 
@@ -24,6 +26,26 @@ def texts(seed: int, count: int) -> List[str]:
     """Texts of 1 to 400 words with different answers."""
     random_ = random.Random(seed)
     return [" ".join(random_.choices(WORDS, k=random_.choice([1, 2, 5, 12, 60, 400]))) for _ in range(count)]
+
+
+class Words(str):
+    """A string of a class of its own."""
+
+
+@pytest.mark.parametrize("response", [
+    {"predicted_label": "好吃", "score": 0.1 + 0.2, "scores": [["a", 5e-324], ["b", 1e16], ["c", -0.0]]},
+    [1, True, None, "null", ""], {"a": float("nan")}, [float("inf"), -float("inf")], {"n": 1 << 70, "m": -(1 << 63)},
+    {1: "a number as a key", None: 1.5}, ("a", ("b",)), Words("text"), {"x": [[[[]]]], "\u2028": "\x7f\x00\""}], ids=ascii)
+def test_the_text_of_a_response_has_the_values_of_the_platforms_text(response: Any) -> None:
+    assert repr(json.loads(encode(response))) == repr(json.loads(host.encode(response)))
+
+
+@pytest.mark.parametrize("response", [{"a": "\ud800"}, {"a": {1, 2}}, {"a": b""}], ids=ascii)
+def test_a_response_that_the_platform_cannot_write_raises_the_same_error(response: Any) -> None:
+    with pytest.raises((TypeError, UnicodeEncodeError)) as expected:
+        host.encode(response).encode("utf-8")
+    with pytest.raises(expected.type):
+        encode(response)
 
 
 @pytest.mark.parametrize("form", FORMS)

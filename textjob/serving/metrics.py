@@ -1,5 +1,6 @@
 """The metrics of the server, for Prometheus."""
-from typing import Any, Dict, List
+import threading
+from typing import Any, Dict, List, Tuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -51,7 +52,9 @@ class Metrics:
                            **more)
         self.queue = Gauge("textjob_queue_requests", "Requests that wait or are being answered.", **more)
         ProcessCollector(**more)
-        self._children: Dict[Any, Any] = {}  # labels() takes longer than a look-up
+        self._lock = threading.Lock()
+        self._counted: Dict[Tuple[Any, Tuple[str, ...]], int] = {}  # since the last flush, which takes longer
+        self._histograms: Dict[Any, Any] = {}  # labels() takes longer than a look-up
 
     def load_time(self, version: str, seconds: float) -> None:
         """A version was loaded."""
@@ -70,58 +73,69 @@ class Metrics:
         roles = dict(others, **{served: "served"}) if others else {}
         if roles != self._roles:
             self._roles = roles
+            self._flush()
             self._experiment.clear()
-            self._children = {key: child for key, child in self._children.items() if key[0] is not self._experiment}
 
     def shadow(self, version: str, served: str, seconds: float, items: int, disagreements: int) -> None:
         """A request was answered in the shadow, too."""
-        self._child(self._shadow_seconds, version).observe(seconds)
-        self._child(self._shadow_items, version, served).inc(items)
-        self._child(self._disagreements, version, served).inc(disagreements)
+        self._histogram(self._shadow_seconds, version).observe(seconds)
+        self._count(items, self._shadow_items, version, served)
+        self._count(disagreements, self._disagreements, version, served)
 
     def shadow_dropped(self, version: str) -> None:
         """A request was not answered in the shadow."""
-        self._child(self._dropped, version).inc()
+        self._count(1, self._dropped, version)
 
     def request(self, path: str, status: Any, version: str) -> None:
         """A response was sent."""
-        self._child(self._requests, path, status, version).inc()
+        self._count(1, self._requests, path, status, version)
 
     def prediction(self, version: str, seconds: float, items: int) -> None:
         """A request for a prediction was answered."""
-        self._child(self._seconds, version).observe(seconds)
-        self._child(self._items, version).inc(items)
+        self._histogram(self._seconds, version).observe(seconds)
+        self._count(items, self._items, version)
 
     def batch(self, version: str, items: int) -> None:
         """The model was called."""
-        self._child(self._batches, version).observe(items)
+        self._histogram(self._batches, version).observe(items)
 
     def response(self, version: str, response: Any) -> None:
         """Count the labels and the codes of errors in a response of the project's own service."""
         role = self._roles.get(version)
         for answer in answers_in(response):
             if "predicted_label" in answer:
-                self._child(self._labels, version, answer["predicted_label"]).inc()
+                self._count(1, self._labels, version, answer["predicted_label"])
                 if role is not None:
-                    self._child(self._experiment, version, role, answer["predicted_label"]).inc()
+                    self._count(1, self._experiment, version, role, answer["predicted_label"])
             elif isinstance(answer.get("error"), dict):
-                self._child(self._errors, version, answer["error"].get("code", "")).inc()
+                self._count(1, self._errors, version, answer["error"].get("code", ""))
 
     def error(self, version: str, code: str) -> None:
         """A request was answered with an error."""
-        self._child(self._errors, version, code).inc()
+        self._count(1, self._errors, version, code)
 
     def text(self) -> bytes:
         """The text format of Prometheus."""
+        self._flush()
         text: bytes = generate_latest(self._registry)
         return text
 
-    def _child(self, metric: Any, *labels: Any) -> Any:
-        key = (metric, labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = metric.labels(*labels)
-        return child
+    def _count(self, amount: int, counter: Any, *labels: Any) -> None:
+        key = counter, labels
+        with self._lock:  # large responses are counted in a thread
+            self._counted[key] = self._counted.get(key, 0) + amount
+
+    def _flush(self) -> None:
+        with self._lock:
+            counted, self._counted = self._counted, {}
+        for (counter, labels), amount in counted.items():
+            counter.labels(*labels).inc(amount)
+
+    def _histogram(self, histogram: Any, version: str) -> Any:
+        key = histogram, version
+        if key not in self._histograms:
+            self._histograms[key] = histogram.labels(version)
+        return self._histograms[key]
 
 
 def answers_in(response: Any) -> List[Dict[str, Any]]:

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+import orjson
+
 from textjob.serving import experiment, host
 from textjob.serving.batching import Batcher, rows_method
 from textjob.serving.calls import Calls
@@ -19,6 +21,7 @@ from textjob.serving.tfs.signatures import Signature, Signatures, has_signatures
 from textjob.serving.tfs.tensor_json import Arrays
 
 MANY_ITEMS = 64  # the answers to more items are made outside the event loop
+AS_JSON = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"  # the words of TensorFlow Serving
 
 log = logging.getLogger(__name__)
@@ -132,12 +135,13 @@ class Version:
     async def _batched(self, batcher: Batcher, data: Any, rows: "asyncio.Future[Any]", is_large: bool) -> Reply:
         service, items = self._server.service, None
         try:
-            prepare = partial(service._preprocess, data)
-            request = await self.in_background(prepare) if is_large else prepare()
+            request = await self.in_background(partial(service._preprocess, data)) if is_large else (
+                service._preprocess(data))
             items = len(request.items)
             batcher.submit(request.items, rows)
-            finish = partial(self._finish, request, await rows)
-            return 200, await self.in_background(finish) if items > MANY_ITEMS else finish(), items
+            answered = request, await rows
+            return 200, await self.in_background(partial(self._finish, answered)) if items > MANY_ITEMS else (
+                self._finish(answered)), items
         except StoppedError:
             raise
         except Exception as error:
@@ -145,11 +149,20 @@ class Version:
             status, text = host.failed(error)
             return status, text.encode("utf-8"), items
 
-    def _finish(self, request: Any, rows: Any) -> bytes:
-        response = self._server.service._postprocess((request, rows))
-        body = host.encode(response).encode("utf-8")
+    def _finish(self, answered: Any) -> bytes:
+        response = self._server.service._postprocess(answered)
+        body = encode(response)
         self._metrics.response(self.number, response)
         return body
+
+
+def encode(response: Any) -> bytes:
+    """The JSON text of a response: by orjson, which takes a tenth of the time, if the value is the same as by json."""
+    try:
+        body: bytes = orjson.dumps(response, option=AS_JSON)
+    except TypeError:  # such as a lone surrogate, or an integer of more than 64 bits
+        return host.encode(response).encode("utf-8")
+    return host.encode(response).encode("utf-8") if b"null" in body else body  # orjson writes NaN as null
 
 
 class State(NamedTuple):
