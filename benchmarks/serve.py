@@ -151,11 +151,12 @@ def open_and_overload(model: Model, parts: List[str], seconds: float) -> List[Li
                 outcome = uvloop.run(closed_loop(texts, side.port, 64, seconds))
                 capacity = len(outcome.answers) / outcome.seconds
                 outcome = uvloop.run(open_loop(texts, side.port, share * capacity, 2 * seconds))
-                goodput = len(outcome.answers) / outcome.seconds
+                goodput, client = len(outcome.answers) / outcome.seconds, outcome.cpu / outcome.seconds
                 rows.append([
                     model.name, title, f"{capacity:,.0f}", f"{share:.0%}", f"{goodput / capacity:.0%}",
                     percentile(outcome.answers, 50), percentile(outcome.answers, 99), f"{len(outcome.rejections):,}",
-                    percentile(outcome.rejections, 50), percentile(outcome.rejections, 99), str(outcome.wrong)])
+                    percentile(outcome.rejections, 50), percentile(outcome.rejections, 99), f"{client:.2f}",
+                    str(outcome.wrong)])
         finally:
             side.end()
     return rows
@@ -231,7 +232,7 @@ def main() -> None:
     if {"open", "overload"} & set(parts):
         report.add(markdown_table(
             ["model", "request", "capacity, requests/s", "rate", "goodput", "p50 ms", "p99 ms", "rejected",
-             "p50 ms of rejections", "p99 ms", "wrong answers"],
+             "p50 ms of rejections", "p99 ms", "client, cores", "wrong answers"],
             [row for model in models for row in open_and_overload(model, parts, args.seconds)]))
     if "memory" in parts:
         report.add(memory(models[0]))

@@ -35,7 +35,8 @@ class Words(str):
 @pytest.mark.parametrize("response", [
     {"predicted_label": "好吃", "score": 0.1 + 0.2, "scores": [["a", 5e-324], ["b", 1e16], ["c", -0.0]]},
     [1, True, None, "null", ""], {"a": float("nan")}, [float("inf"), -float("inf")], {"n": 1 << 70, "m": -(1 << 63)},
-    {1: "a number as a key", None: 1.5}, ("a", ("b",)), Words("text"), {"x": [[[[]]]], "\u2028": "\x7f\x00\""}], ids=ascii)
+    {1: "a number as a key", None: 1.5}, ("a", ("b",)), Words("text"), {"x": [[[[]]]], "\u2028": "\x7f\x00\""}],
+    ids=ascii)
 def test_the_text_of_a_response_has_the_values_of_the_platforms_text(response: Any) -> None:
     assert repr(json.loads(encode(response))) == repr(json.loads(host.encode(response)))
 
