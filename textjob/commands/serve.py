@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
                          "because the platform's server has no gRPC")
     options = server.Options(args.name, args.host, args.port, args.strict, args.token_file or "", args.grpc_port)
     process.limit_threads()
+    process.without_onednn()
     with contextlib.ExitStack() as stack:
         if args.model_base:
             base = stack.enter_context(packages.model_base(args.model_base))
