@@ -151,7 +151,7 @@ class Connection(HttpToolsProtocol):  # type: ignore[misc]
         try:
             response = self._app.begin(request)
         except Exception:
-            log.exception("the request failed")
+            log.exception("the server failed on a request")
             response = FAILED
         if response is not None:
             self._answer(request, response)
@@ -171,7 +171,7 @@ class Connection(HttpToolsProtocol):  # type: ignore[misc]
         try:
             response = await self._app.answer(request)
         except Exception:
-            log.exception("the request failed")
+            log.exception("the server failed on a request")
             response = FAILED
         self._answer(request, response)
 
