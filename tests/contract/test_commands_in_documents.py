@@ -11,7 +11,8 @@ from documents import Document, Reader, copy_project
 
 from textjob.paths import PROJECT
 
-ONE_EPOCH = {"train.py": "--epochs 1"}
+SHORT = {"train.py": "--models cnn --epochs 1"}
+"""A flag that is given twice has its last value."""
 EXECUTED = {
     "README.md": "here", "data.md": "here", "running-on-modelarts.md": "here", "serving-any-model.md": "here",
     "fourth-model.md": "test_fourth_model.py", "moving-a-tensorflow1-project.md": "test_moving_a_project.py",
@@ -37,7 +38,7 @@ def test_every_command_of_the_readme_runs_and_then_those_of_the_pages_it_names(
         small_data: Path, foreign: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = copy_project(tmp_path_factory.mktemp("project"))
     shutil.copytree(str(foreign / "tutorial"), str(folder / "their_model"))
-    reader = Reader(folder, small_data, ONE_EPOCH)
+    reader = Reader(folder, small_data, SHORT)
     for page in ("README.md", "docs/data.md", "docs/running-on-modelarts.md"):
         followed(page, reader)
     for output in ("answers", "batch"):
@@ -47,7 +48,8 @@ def test_every_command_of_the_readme_runs_and_then_those_of_the_pages_it_names(
 @pytest.mark.trains
 def test_the_command_that_adopts_a_bert_runs(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = copy_project(tmp_path_factory.mktemp("project"))
-    foreign_bert.save(folder / "bert", foreign_bert.random_weights(len(foreign_bert.TOKENS)), 3)
+    weights = foreign_bert.random_weights(len(foreign_bert.TOKENS), positions=512)
+    foreign_bert.save(folder / "bert", weights, 4)
     (folder / "vocab.txt").write_text("".join(token + "\n" for token in foreign_bert.TOKENS), encoding="utf-8")
     (folder / "labels.txt").write_text("good\nbad\nneither\n", encoding="utf-8")
     followed("docs/serving-any-model.md", Reader(folder, small_data))
