@@ -42,9 +42,9 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
     if ignored:
         print(f"ignored flags, which are not settings of this job: {' '.join(ignored)}")
     storage.check_writable(job.train_url, "--train_url")
-    with lock.held(job.train_url), storage.workspace(job.train_url) as work:
-        with storage.fetched(job.data_url) as data_url:
-            data = read_dataset(data_url, job)
+    with lock.held(job.train_url), storage.workspace(job.train_url) as work, \
+            storage.fetched(job.data_url) as data_url:
+        data = read_dataset(data_url, job)
         print("\n".join(data.notes))
         print(f"{len(data.train.texts):,} training, {len(data.dev.texts):,} dev and {len(data.test.texts):,} test "
               f"rows, {len(data.labels)} classes", flush=True)
@@ -52,13 +52,15 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
         with storage.fetched(job.vectors) as vectors_file:
             if job.vectors:
                 job = replace(job, vectors_sha256=manifest.sha256(vectors_file))
-            run(job, data, vectors_file, Output(job, data, work), phases)
+            output = Output(job, data, work)
+            run(job, data, vectors_file, output, phases)
+            publish(output, job, data, data_url, phases)
     print(f"time: {phases}")
     return 0
 
 
 def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases) -> None:
-    """Train the models that are not finished, compare all, and publish the best."""
+    """Train the models that are not finished."""
     finished = output.open()
     for name in finished:
         print(f"{name}: finished before; package in {output.place(name + '/model')}")
@@ -77,7 +79,6 @@ def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases:
         print(f"{name}: package written again, without training, for {'; '.join(keys)}")
     if unfinished:
         train_models(unfinished, job, data, vectors_file, output, phases)
-    publish(output, phases)
 
 
 def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases
@@ -86,6 +87,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
     # Imported here because they import TensorFlow, which takes seconds: settings and data are checked before.
     from textjob import metrics
     from textjob.packaging import config_json, export, golden, model_card, package
+    from textjob.report import predictions
     from textjob.results import as_json
     from textjob.text import vectors
     from textjob.training import data_warnings, finishing, trainer
@@ -115,9 +117,11 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
                     name, inputs, job, output.logs(name), checkpoints, interruption.requested)
             interruption.stop_if_requested()
             phases.end("training")
-            dev = metrics.evaluate(inputs.dev.labels, classifier.predict(inputs.dev).argmax(1), inputs.names,
-                                   keep_wrong_rows=True)
+            on_dev = classifier.predict(inputs.dev)
+            dev = metrics.evaluate(inputs.dev.labels, on_dev.argmax(1), inputs.names, keep_wrong_rows=True)
             classifier, trained = finishing.finish(classifier, trained, inputs, final)
+            predictions.save(output.dev_predictions(name), predictions.of_probabilities(
+                finishing.calibrated(on_dev, trained.temperature), data.labels, data.dev.labels))
             test = metrics.evaluate(inputs.test.labels, classifier.predict(inputs.test).argmax(1),
                                     inputs.names) if data.test.texts else None
             phases.end("test")
@@ -141,19 +145,20 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
                   f"package in {output.place(name + '/model')}", flush=True)
 
 
-def publish(output: Output, phases: Phases) -> None:
+def publish(output: Output, job: Settings, data: Dataset, data_url: str, phases: Phases) -> None:
     """Copy the best package to ``model/``; write the report and the platform's figures."""
+    from textjob.job import reporting
     from textjob.packaging import package
     from textjob.report import comparison
 
     cards = output.cards()
     best = output.publish_best(cards)
     output.write_metrics(cards[best])
-    sizes = {name: package.size(output.package(name)) for name in cards}
-    print(comparison.write(output.root / "report", cards, sizes, best))
-    print(comparison.uncertainty(cards[best]))
+    print(comparison.table(cards, {name: package.size(output.package(name)) for name in cards}, best))
+    print(comparison.uncertainty(cards[best]), flush=True)
+    reporting.write(output, job, data, data_url, cards, best)
     output.send()
-    print(f"best: {best}, copied to {output.place('model')}")
+    print(f"best: {best}, copied to {output.place('model')}\nreport: {output.place('report/report.html')}")
     phases.end("report")
 
 

@@ -83,6 +83,8 @@ class Settings(DataSettings):
     train_url: str = _setting("", "run", "output folder: packages, report, logs and checkpoints")
     models: List[str] = _setting(["cnn", "rnn", "rcnn"], "run", "trained in this order")
     overwrite: bool = _setting(False, "run", "train again into a folder that holds a run with other settings or data")
+    report_texts: bool = _setting(
+        True, "run", "show texts of the data and n-grams in the report; with false it has only their places")
     checkpoint_seconds: float = _setting(
         300.0, "run", "seconds between two checkpoints within an epoch; there is one after each epoch, too", least=0)
 

@@ -48,7 +48,8 @@ def test_a_job_leaves_a_package_a_model_the_best_one_a_report_and_logs(small_run
     for name in MODELS:
         assert [path.name for path in (small_run / name).iterdir()] == ["model"]
         assert list((small_run / "logs" / name).glob("events.out.tfevents.*"))
-    assert sorted(path.name for path in (small_run / "report").iterdir()) == ["curves.png", "report.md"]
+    assert sorted(path.name for path in (small_run / "report").iterdir()) == [
+        "calibration.png", "curves.png", "figures.csv", "report.html", "report.md"]
 
 
 def test_a_package_holds_these_files_and_its_manifest_lists_each_but_itself(packages: Dict[str, Path]) -> None:

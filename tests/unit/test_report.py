@@ -1,6 +1,5 @@
 """The report on the models of a run, and the times of a job's phases."""
 import time
-from pathlib import Path
 from typing import Dict, List
 
 import pytest
@@ -21,26 +20,31 @@ def card(wrong: List[int]) -> ModelCard:
                      TrainingFacts(1.0, 1, [EpochRow(1, 1.0, 1.0, share, share, 1.0)]), dev, None, [])
 
 
-def differences(folder: Path, cards: Dict[str, ModelCard], best: str) -> Dict[str, str]:
-    comparison.write(folder, cards, dict.fromkeys(cards, 10 ** 6), best)
-    lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
-    column = comparison.HEADER.index("McNemar p (dev)")
-    return {row[0]: row[column] for row in rows[1:]}
+def differences(cards: Dict[str, ModelCard], best: str) -> Dict[str, str]:
+    table = comparison.side_by_side(cards, dict.fromkeys(cards, 10 ** 6), best, {}, "test")
+    return {row[0]: row[table.header.index("McNemar p (dev)")] for row in table.rows}
 
 
-def test_a_small_difference_is_called_not_significant_and_a_large_one_significant(tmp_path: Path) -> None:
+def test_a_small_difference_is_called_not_significant_and_a_large_one_significant() -> None:
     cards = {"one": card(list(range(50))), "two": card(list(range(5, 57))), "three": card(list(range(110)))}
-    shown = differences(tmp_path, cards, "one")
+    shown = differences(cards, "one")
     assert shown["one (best)"] == ""
     assert shown["two"] == "0.77 (not significant)"
     assert shown["three"].endswith(" (significant)") and float(shown["three"].split()[0]) < 1e-9
 
 
-def test_the_report_states_the_confidence_interval_of_its_figures(tmp_path: Path) -> None:
-    comparison.write(tmp_path, {"one": card(list(range(50)))}, {"one": 1}, "one")
-    assert "95 % confidence interval 87.1 to 92.3 % (Wilson, 500 rows)" in (
-        tmp_path / "report.md").read_text(encoding="utf-8")
+def test_the_report_states_the_confidence_interval_of_its_figures() -> None:
+    stated = comparison.uncertainty(card(list(range(50))))
+    assert "95 % confidence interval 87.1 to 92.3 % (Wilson, 500 rows)" in stated
+
+
+def test_the_table_that_the_job_prints_has_the_figures_of_the_report() -> None:
+    cards = {"one": card(list(range(50))), "two": card(list(range(5, 57)))}
+    printed = comparison.table(cards, {"one": 10 ** 6, "two": 2 * 10 ** 6}, "one").splitlines()
+    shown = comparison.side_by_side(cards, {"one": 10 ** 6, "two": 2 * 10 ** 6}, "one", {}, "test").rows
+    for line, row in zip(printed[2:], shown):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert cells == row[:len(comparison.HEADER)]
 
 
 def test_the_phases_of_a_job_add_up_to_its_time() -> None:

@@ -34,6 +34,10 @@ class Output:
         """The folder of a model's TensorBoard events."""
         return self.root / "logs" / name
 
+    def dev_predictions(self, name: str) -> Path:
+        """The predictions of a model for the dev part, which the report shows where there is no test part."""
+        return self.logs(name) / "dev_predictions.npz"
+
     def checkpoints(self, name: str) -> "Checkpoints":
         """The checkpoints of a model, with the settings and the data that a run must share to continue from them."""
         from textjob.training.checkpoints import Checkpoints  # imports NumPy, which a wrong flag need not wait for

@@ -1,40 +1,56 @@
-"""The comparison of the models of a run: ``report/report.md`` and ``report/curves.png``."""
-from pathlib import Path
-from typing import List, Mapping
+"""The models of a run, or two packages, side by side."""
+from typing import Dict, List, Mapping, NamedTuple, Optional
 
 from textjob import metrics
+from textjob.report import calibration
+from textjob.report.blocks import SIGNIFICANT, Table, p_value, share
+from textjob.report.predictions import Predictions
 from textjob.results import Evaluation, ModelCard
 from textjob.tables import markdown_table
 
 HEADER = ["model", "dev accuracy", "dev macro-F1", "test accuracy", "test macro-F1", "McNemar p (dev)", "epochs",
           "training s", "package MB"]
-SIGNIFICANT = 0.05
-"""A difference with a larger p value is called not significant."""
 
 
-def write(folder: Path, cards: Mapping[str, ModelCard], sizes: Mapping[str, int], best: str) -> str:
-    """Write the report on the packages of a run.
+class Answers(NamedTuple):
+    """What the package of a model has answered."""
+
+    predictions: Predictions
+    milliseconds: Optional[float]
+    """The median time of a request with one text, on the machine of the job; None if no request was sent."""
+
+
+def table(cards: Mapping[str, ModelCard], sizes: Mapping[str, int], best: str) -> str:
+    """The table that the job prints, as Markdown; the arguments are those of :func:`side_by_side`."""
+    return markdown_table(HEADER, [_row(name, card, sizes[name], best, cards[best]) for name, card in cards.items()])
+
+
+def side_by_side(cards: Mapping[str, ModelCard], sizes: Mapping[str, int], best: str, answers: Mapping[str, Answers],
+                 part: str) -> Table:
+    """The models of a run.
 
     Args:
         cards: the model card of each package, by the name of its model.
         sizes: the size of each package in bytes.
         best: the name of the model that is published.
-
-    Returns:
-        the table of the models, as Markdown.
+        answers: those of each package to the rows of ``part``; a model without answers has empty cells.
+        part: ``test`` or ``dev``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    table = markdown_table(HEADER, [_row(name, card, sizes[name], best, cards[best]) for name, card in cards.items()])
-    data = cards[best].data
-    lines = ["# Comparison of the models", "",
-             f"{data.train:,} training, {data.dev:,} dev and {data.test:,} test rows. The best model, by macro-F1 on "
-             f"dev, is **{best}**.",
-             "", table, "", uncertainty(cards[best]), "", "![learning curves](curves.png)", "",
-             "## Notes on the data", ""]
-    lines += ["- " + note.strip() for note in data.notes]
-    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _curves(folder / "curves.png", cards)
-    return table
+    header = [*HEADER, f"ECE ({part})", "ms per request"]
+    differs = part == "test" and best in answers
+    if differs:
+        header.insert(6, "McNemar p (test)")
+    rows = []
+    for name, card in cards.items():
+        row = _row(name, card, sizes[name], best, cards[best])
+        known = answers.get(name)
+        if differs:
+            row.insert(6, p_value(metrics.mcnemar(known.predictions.wrong_rows, answers[best].predictions.wrong_rows))
+                       if known and name != best else "")
+        row.append(f"{calibration.expected_error(calibration.curve(known.predictions)):.3f}" if known else "")
+        row.append(f"{known.milliseconds:.1f}" if known and known.milliseconds is not None else "")
+        rows.append(row)
+    return Table(header, rows, best=list(cards).index(best))
 
 
 def uncertainty(card: ModelCard) -> str:
@@ -45,6 +61,23 @@ def uncertainty(card: ModelCard) -> str:
             "significant.")
 
 
+def of_two(names: List[str], predictions: Dict[str, Predictions]) -> Table:
+    """Two packages on the same rows."""
+    rows = []
+    for name in names:
+        evaluation = predictions[name].evaluation()
+        error = calibration.expected_error(calibration.curve(predictions[name]))
+        rows.append([name, *_figures(evaluation), f"{error:.3f}"])
+    return Table(["package", "accuracy", "macro-F1", "ECE"], rows)
+
+
+def difference(one: Predictions, other: Predictions) -> str:
+    """The result of McNemar's test, in one sentence."""
+    only_one, only_other = int((one.right & ~other.right).sum()), int((other.right & ~one.right).sum())
+    return (f"{only_one:,} rows are right only in the first package and {only_other:,} only in the second: McNemar p = "
+            f"{p_value(metrics.mcnemar(one.wrong_rows, other.wrong_rows))}.")
+
+
 def _row(name: str, card: ModelCard, size: int, best: str, best_card: ModelCard) -> List[str]:
     return [name + (" (best)" if name == best else ""), *_figures(card.dev),
             *(_figures(card.test) if card.test else ["-", "-"]), _difference(card, best_card) if name != best else "",
@@ -52,32 +85,8 @@ def _row(name: str, card: ModelCard, size: int, best: str, best_card: ModelCard)
 
 
 def _figures(evaluation: Evaluation) -> List[str]:
-    return [f"{evaluation.accuracy:.4f}", f"{evaluation.macro_f1:.4f}"]
+    return [share(evaluation.accuracy), share(evaluation.macro_f1)]
 
 
 def _difference(card: ModelCard, best: ModelCard) -> str:
-    p = metrics.mcnemar(card.dev.wrong_rows or [], best.dev.wrong_rows or [])
-    return f"{p:.2g} ({'significant' if p <= SIGNIFICANT else 'not significant'})"
-
-
-def _curves(path: Path, cards: Mapping[str, ModelCard]) -> None:
-    # Not by pyplot, because it has global state and looks for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(10, 4))
-    FigureCanvasAgg(figure)
-    panels = [("loss", "training loss"), ("val_loss", "dev loss"), ("val_macro_f1", "dev macro-F1")]
-    for place, (key, title) in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), place)
-        for name, card in cards.items():
-            history = card.training.history
-            axes.plot([row.epoch for row in history], [getattr(row, key) for row in history], marker="o", label=name)
-        axes.set_title(title)
-        axes.set_xlabel("epoch")
-        axes.grid(alpha=0.3)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.axes[-1].legend()
-    figure.tight_layout()
-    figure.savefig(str(path), dpi=100)
+    return p_value(metrics.mcnemar(card.dev.wrong_rows or [], best.dev.wrong_rows or []))

@@ -6,7 +6,7 @@ does not change. Then the wide part that is fitted to the training and the dev p
 that dev has judged.
 """
 from dataclasses import replace
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 
@@ -50,6 +50,12 @@ def best_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     losses = [metrics.cross_entropy(logits / temperature, targets) + _PRIOR * np.log(temperature) ** 2
               for temperature in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
+
+
+def calibrated(probabilities: np.ndarray, temperature: Optional[float]) -> np.ndarray:
+    """The probabilities ``[texts, classes]`` after their logits are divided by a temperature; None changes nothing."""
+    powers = np.maximum(probabilities.astype(np.float64), 1e-30) ** (1 / (temperature or 1.0))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
 def scaled(wide_part: Dict[str, np.ndarray], factor: float) -> Dict[str, np.ndarray]:
