@@ -55,7 +55,7 @@ TOPICS = {
 COMMANDS = {name: text for commands in TOPICS.values() for name, text in commands.items()}
 
 PATHS = ("model", "model_base", "data_url", "output_url", "source", "output", "labels", "vocabulary", "token_file",
-         "encoder")
+         "encoder", "against", "html")
 """The flags whose value is a path; ``~`` in them is the home folder."""
 
 

@@ -10,6 +10,7 @@ from textjob.data.dataset import Dataset
 from textjob.job.output import Output
 from textjob.packaging import package
 from textjob.paths import PROJECT
+from textjob.rehearsal.client import Rehearsal
 from textjob.report import (
     answers,
     comparison,
@@ -27,7 +28,6 @@ from textjob.report.comparison import Answers
 from textjob.report.mistakes import Shown
 from textjob.report.predictions import Rows
 from textjob.results import ModelCard
-from textjob.serving.client import Rehearsal
 from textjob.settings import Settings
 
 PAGE = "report.html"

@@ -1,27 +1,34 @@
-"""Compares a package's answers with labelled texts."""
+"""Compares the predictions of one package or two with the labels of the same texts."""
 import os
 from pathlib import Path
-from typing import FrozenSet, List, Mapping, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional
 
 from textjob import metrics
+from textjob.data import places
 from textjob.data.examples import Collector
 from textjob.data.folders import list_folder, some
 from textjob.data.part_names import named_parts
 from textjob.data.sources import find_sources
 from textjob.errors import DataError
 from textjob.rehearsal.client import Rehearsal
-from textjob.results import Evaluation
+from textjob.report import answers, calibration, mistakes
+from textjob.report.mistakes import Shown
+from textjob.report.predictions import Predictions, Rows
+from textjob.results import as_json
 from textjob.settings import DataSettings
-from textjob.tables import markdown_table
-
-_CHUNK = 512
-NO_ANSWER = "(no answer)"
 
 
-def evaluate(rehearsal: Rehearsal, data_url: str, settings: DataSettings) -> Tuple[Evaluation, List[str]]:
-    """Figures for a file, or for a folder's test part, else its dev part; and notes on the data.
+class Evaluated(NamedTuple):
+    """The predictions of one package or two for the same rows."""
 
-    A text whose label the model does not know, or which the model cannot answer, counts as wrong.
+    shown: Shown
+    notes: List[str]
+    first: Predictions
+    second: Optional[Predictions] = None
+
+
+def read(data_url: str, settings: DataSettings) -> "LabelledRows":
+    """The labelled texts of a file, or of a folder's test part, else its dev part; and notes on the data.
 
     Raises:
         DataError: the folder has a training part only, or the data have no labels.
@@ -33,18 +40,42 @@ def evaluate(rehearsal: Rehearsal, data_url: str, settings: DataSettings) -> Tup
     if examples is None:
         raise DataError(f"{data_url}: the {part} part has no labels, so that predictions cannot be compared with them")
     collector.note_bad_rows(collector.rows)
-    known = _known_labels(rehearsal.package)
-    labels = [_same_number(label, known) for label in examples.labels]
     notes = [] if len(parts) == 1 and part == "train" else [f"evaluated: the {part} part of {data_url}"]
-    predicted: List[str] = []
-    for first in range(0, len(examples.texts), _CHUNK):
-        for answer in rehearsal.classify(examples.texts[first:first + _CHUNK], top_k=1):
-            predicted.append(str(answer.get("predicted_label", NO_ANSWER)))
-    unknown = sorted(set(labels) - known) if known else []
-    if unknown:
-        rows = sum(label in unknown for label in labels)
-        notes.append(f"labels that the model does not know, whose {rows:,} rows count as wrong: {some(unknown, 20)}")
-    return metrics.evaluate_names(labels, predicted), collector.notes + notes
+    return LabelledRows(Rows(part, *examples), collector.notes + notes)
+
+
+class LabelledRows(NamedTuple):
+    """Labelled texts, and notes on them."""
+
+    rows: Rows
+    notes: List[str]
+
+    def predicted(self, rehearsal: Rehearsal) -> Predictions:
+        """The predictions of a package.
+
+        A text whose label the model does not know, or which the model cannot answer, counts as wrong.
+        """
+        known = _known_labels(rehearsal.package)
+        labels = [_same_number(label, known) for label in self.rows.labels]
+        unknown = sorted(set(labels) - known) if known else []
+        if unknown:
+            rows = sum(label in unknown for label in labels)
+            note = f"labels that the model does not know, whose {rows:,} rows count as wrong: {some(unknown, 20)}"
+            if note not in self.notes:
+                self.notes.append(note)
+        return answers.predict(rehearsal.classify, self.rows._replace(labels=labels))
+
+    def evaluated(self, data_url: str, settings: DataSettings, with_texts: bool, first: Predictions,
+                  second: Optional[Predictions] = None) -> Evaluated:
+        """The predictions with the places of the rows that are shown; ``with_texts`` shows their texts, too."""
+        models = [first] if second is None else [first, second]
+        numbers = {row for each in models for row in mistakes.most_confident(each)}
+        if second is not None:
+            numbers |= set(mistakes.changed(first, second))
+        wanted = sorted(numbers)
+        at = places.find(data_url, self.rows.part, [self.rows.texts[row] for row in wanted],
+                         [self.rows.labels[row] for row in wanted], settings)
+        return Evaluated(Shown(self.rows, dict(zip(wanted, at)), with_texts), self.notes, first, second)
 
 
 def _chosen_part(data_url: str, parts: Mapping[str, object]) -> str:
@@ -71,14 +102,30 @@ def _same_number(label: str, known: FrozenSet[str]) -> str:
     return other if label not in known and other in known else label
 
 
-def as_text(evaluation: Evaluation) -> str:
-    """An evaluation as text: the averages, a table of the classes, the confusion matrix."""
-    per_class = [[each.label, f"{each.precision:.4f}", f"{each.recall:.4f}", f"{each.f1:.4f}", str(each.rows)]
-                 for each in evaluation.classes]
-    names = [each.label for each in evaluation.classes]
-    confusion = [[name, *map(str, row)] for name, row in zip(names, evaluation.confusion)]
-    return "\n".join([
-        f"rows {evaluation.rows}, accuracy {evaluation.accuracy:.4f}, macro-F1 {evaluation.macro_f1:.4f}", "",
-        markdown_table(["class", "precision", "recall", "F1", "rows"], per_class), "",
-        "Confusion matrix (a row for each true class, a column for each predicted class):", "",
-        markdown_table(["", *names], confusion)])
+def to_json(evaluated: Evaluated) -> Dict[str, Any]:
+    """The figures and the rows of an evaluation as the types of JSON."""
+    first, second = evaluated.first, evaluated.second
+    content = _figures(first)
+    content["confident_mistakes"] = [
+        dict(_row(evaluated, row), predicted=first.predicted[row], confidence=round(float(first.confidence[row]), 6))
+        for row in mistakes.most_confident(first)]
+    if second is not None:
+        one, other = (first.right & ~second.right), (second.right & ~first.right)
+        content["against"] = dict(
+            _figures(second), right_only_first=int(one.sum()), right_only_second=int(other.sum()),
+            mcnemar_p=metrics.mcnemar(first.wrong_rows, second.wrong_rows),
+            changed=[dict(_row(evaluated, row), first=first.predicted[row], second=second.predicted[row])
+                     for row in mistakes.changed(first, second)])
+    return content
+
+
+def _figures(predictions: Predictions) -> Dict[str, Any]:
+    bins = calibration.curve(predictions)
+    return dict(as_json(predictions.evaluation()), expected_calibration_error=calibration.expected_error(bins),
+                calibration=[each._asdict() for each in bins],
+                coverage=[each._asdict() for each in calibration.coverage(predictions)])
+
+
+def _row(evaluated: Evaluated, row: int) -> Dict[str, Any]:
+    content = {"place": evaluated.shown.places.get(row, ""), "label": evaluated.shown.rows.labels[row]}
+    return dict(content, text=evaluated.shown.rows.texts[row]) if evaluated.shown.with_texts else content

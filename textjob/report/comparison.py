@@ -1,5 +1,5 @@
 """The models of a run, or two packages, side by side."""
-from typing import Dict, List, Mapping, NamedTuple, Optional
+from typing import List, Mapping, NamedTuple, Optional
 
 from textjob import metrics
 from textjob.report import calibration
@@ -59,16 +59,6 @@ def uncertainty(card: ModelCard) -> str:
     return (f"The dev accuracy of the best model has the 95 % confidence interval {100 * low:.1f} to {100 * high:.1f} "
             f"% (Wilson, {card.dev.rows:,} rows). Differences between models with McNemar p > {SIGNIFICANT:g} are not "
             "significant.")
-
-
-def of_two(names: List[str], predictions: Dict[str, Predictions]) -> Table:
-    """Two packages on the same rows."""
-    rows = []
-    for name in names:
-        evaluation = predictions[name].evaluation()
-        error = calibration.expected_error(calibration.curve(predictions[name]))
-        rows.append([name, *_figures(evaluation), f"{error:.3f}"])
-    return Table(["package", "accuracy", "macro-F1", "ECE"], rows)
 
 
 def difference(one: Predictions, other: Predictions) -> str:

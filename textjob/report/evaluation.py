@@ -39,15 +39,10 @@ def sections(models: Mapping[str, Predictions], best: str, shown: Shown) -> List
 
 def trust(models: Mapping[str, Predictions]) -> List[Block]:
     """Calibration and coverage of each model."""
-    errors, coverages = [], []
+    errors = []
     for name, predictions in models.items():
-        bins = calibration.curve(predictions)
-        errors.append([name, f"{calibration.expected_error(bins):.4f}", share(float(predictions.confidence.mean())),
-                       share(float(predictions.right.mean()))])
-        for each in calibration.coverage(predictions):
-            threshold = "-" if each.threshold is None else f"{each.threshold:.3f}"
-            coverages.append([name, f"{100 * each.precision:g} %", threshold, f"{each.rows:,}", share(each.share),
-                              "-" if each.threshold is None else share(each.reached)])
+        errors.append([name, f"{calibration.expected_error(calibration.curve(predictions)):.4f}",
+                       share(float(predictions.confidence.mean())), share(float(predictions.right.mean()))])
     return [
         Paragraph(f"The expected calibration error (ECE, {calibration.BINS} bins of equal width) is the mean "
                   "difference between the confidence of predictions and the accuracy of predictions with this "
@@ -57,7 +52,18 @@ def trust(models: Mapping[str, Predictions]) -> List[Block]:
         Paragraph("Coverage is the share of the rows that can be answered at a precision if answers below a confidence "
                   "threshold are given to a person. The threshold is chosen on the same rows, so that the precision on "
                   "new texts may be slightly lower."),
-        Table(["model", "precision", "threshold", "rows", "coverage", "precision reached"], coverages)]
+        coverage_table(models)]
+
+
+def coverage_table(models: Mapping[str, Predictions]) -> Table:
+    """The coverage of each model at each precision."""
+    rows = []
+    for name, predictions in models.items():
+        for each in calibration.coverage(predictions):
+            known = each.threshold is not None
+            rows.append([name, f"{100 * each.precision:g} %", f"{each.threshold:.3f}" if known else "-",
+                         f"{each.rows:,}", share(each.share), share(each.reached) if known else "-"])
+    return Table(["model", "precision", "threshold", "rows", "coverage", "precision reached"], rows)
 
 
 def _for_each(models: Mapping[str, Predictions], best: str, blocks: Callable[[str], List[Block]]) -> List[Block]:
