@@ -158,7 +158,8 @@ def publish(output: Output, job: Settings, data: Dataset, data_url: str, phases:
     print(comparison.uncertainty(cards[best]), flush=True)
     reporting.write(output, job, data, data_url, cards, best)
     output.send()
-    print(f"best: {best}, copied to {output.place('model')}\nreport: {output.place('report/report.html')}")
+    print(f"report: {output.place('report/report.html')}")
+    print(f"best: {best}, copied to {output.place('model')}")
     phases.end("report")
 
 

@@ -38,8 +38,8 @@ def text(evaluated: Evaluated, names: List[str]) -> str:
         tables = [block for block in mistakes.confusions(figures) if isinstance(block, Table)]
         confusions = ["Most frequent confusions:", "", *map(_table, tables)]
     lines = [*_notes(evaluated),
-             f"rows {figures.rows}, accuracy {figures.accuracy:.4f}, macro-F1 {figures.macro_f1:.4f}, expected "
-             f"calibration error {calibration.expected_error(calibration.curve(evaluated.first)):.4f}", "",
+             f"rows {figures.rows}, accuracy {figures.accuracy:.4f}, macro-F1 {figures.macro_f1:.4f}",
+             f"expected calibration error {calibration.expected_error(calibration.curve(evaluated.first)):.4f}", "",
              _table(mistakes.classes(figures)), "", *confusions, "", "Coverage:", "",
              _table(evaluation.coverage_table({"package": evaluated.first})), "", "Most confident mistakes:", "",
              *map(_shown, mistakes.mistakes(evaluated.first, evaluated.shown))]
