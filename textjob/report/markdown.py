@@ -53,7 +53,7 @@ def _block(block: Block, level: int) -> List[str]:
 
 def _confusion(block: Confusion) -> List[str]:
     if len(block.labels) > _MOST_CLASSES:
-        return [f"The matrix of the {len(block.labels)} classes is in report.html.", ""]
+        return _block(Paragraph(f"The matrix of the {len(block.labels)} classes is in report.html."), 0)
     rows = [[label, *map(str, counts)] for label, counts in zip(block.labels, block.counts)]
     return [_table(["true class", *block.labels], rows), ""]
 
