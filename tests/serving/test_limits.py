@@ -1,10 +1,11 @@
 """Requests that are too large or not valid (docs/faults.md: R5)."""
 import gzip
 import json
+import re
 import socket
 
 import pytest
-from echo_server import BODY, ECHO, is_answered
+from echo_server import BODY, ECHO, GOOD, is_answered
 from processes import JSON, Server, is_closed, post_bytes, read_response
 
 from textjob.serving.limits import HEADER
@@ -79,6 +80,16 @@ def test_pipelined_requests_are_answered_in_their_order(limited: Server) -> None
                 name, _, value = line.partition(b":")
                 length = int(value) if name.lower() == b"content-length" else length
             assert json.loads(file.read(length)) == {"data": ["dict", {"a": number}]}
+
+
+def test_pipelined_requests_of_different_kinds_are_answered_in_their_order(limited: Server) -> None:
+    requests = [GOOD, b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n", b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n",
+                post_bytes(b""), b"HEAD /health HTTP/1.1\r\nHost: test\r\n\r\n"]
+    with limited.connect() as connection:
+        connection.sendall(b"".join(requests * 200))
+        connection.shutdown(socket.SHUT_WR)
+        content = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert re.findall(rb"HTTP/1.1 (\d+)", content) == [b"200", b"200", b"404", b"400", b"200"] * 200
 
 
 @pytest.mark.parametrize("request_", [

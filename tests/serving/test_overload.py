@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from echo_server import GOOD, Blocked, is_answered, waiting
-from processes import Server, Start, read_response, resident, wait_until
+from echo_server import ECHO, GOOD, Blocked, is_answered, waiting
+from processes import Server, Start, is_closed, read_response, resident, wait_until
 
 
 def test_work_over_the_time_limit_is_504_and_its_slot_is_free_for_the_next_request(
@@ -38,6 +38,25 @@ def test_a_full_queue_is_503_with_retry_after_and_health_stays_good(limited: Ser
             call.release()
         assert [read_response(call.connection)[0] for call in calls] == [200, 200, 200]
     assert is_answered(limited)
+
+
+def test_a_rejected_request_leaves_its_connection_usable_also_if_its_body_arrives_later(
+        limited: Server, tmp_path: Path) -> None:
+    head, body = GOOD.split(b"\r\n\r\n")
+    with contextlib.ExitStack() as stack:
+        calls = [stack.enter_context(Blocked(limited, tmp_path, str(number))) for number in range(3)]
+        wait_until(lambda: waiting(limited) == 3)
+        kept, closed = (stack.enter_context(limited.connect()) for _ in range(2))
+        kept.sendall(head + b"\r\n\r\n")
+        closed.sendall(head + b"\r\nConnection: close\r\n\r\n")
+        assert [read_response(each)[0] for each in (kept, closed)] == [503, 503]
+        for call in calls:
+            call.release()
+        assert [read_response(call.connection)[0] for call in calls] == [200, 200, 200]
+        kept.sendall(body + GOOD)
+        assert read_response(kept) == (200, json.dumps(ECHO).encode())
+        closed.sendall(body)
+        assert is_closed(closed)
 
 
 def test_a_request_whose_client_has_gone_is_not_passed_to_the_service(limited: Server, tmp_path: Path) -> None:

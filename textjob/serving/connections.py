@@ -2,7 +2,7 @@
 
 uvicorn parses, answers what is not HTTP, and keeps the list of the connections. A request that the application refuses
 on its header is answered at once; its body is discarded. Each other request gets a task when it is complete. The
-response is written by one call. (uvicorn 0.54 by ASGI: 3 times the CPU time for the same request and response.)
+response is written by one call. (An application that only parses JSON takes 28 µs per request, by ASGI 43 µs.)
 
 Deadlines, measured with uvicorn 0.54: an unfinished header or body keeps its connection open without end. granian 2.8.9
 has a deadline for the header only, and applies it to idle connections, too, so that it cannot keep them for 200

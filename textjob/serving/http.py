@@ -4,6 +4,7 @@
 refused before its body is read if its size, the token, the state of the server or the length of the queue decides that.
 """
 import asyncio
+import functools
 import hmac
 import json
 import time
@@ -134,8 +135,7 @@ class App:
         if isinstance(error, rest.ApiError):
             return Response(error.status, error.body())
         is_rest = self._rest is not None and request.path.startswith(rest.PREFIX)
-        body = error.message if is_rest else {"code": error.code, "message": error.message}
-        return Response(error.status, json.dumps({"error": body}).encode(), JSON + error.headers)
+        return Response(error.status, _error("" if is_rest else error.code, error.message), JSON + error.headers)
 
     def _health(self, _: Request) -> Response:
         if self.versions.served is not None and not self.admission.draining:
@@ -212,3 +212,8 @@ class App:
     def _full(self, request: Request) -> Response:
         return self._refused(request, RefusedError(503, "overloaded", f"{admission.FULL}; send the request again later",
                                                    (b"retry-after", b"1")))
+
+
+@functools.lru_cache(maxsize=64)  # under overload, most responses are the same
+def _error(code: str, message: str) -> bytes:
+    return json.dumps({"error": {"code": code, "message": message} if code else message}).encode()
