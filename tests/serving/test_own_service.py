@@ -11,8 +11,8 @@ from asking import FORMS, TEXTS, ask, same, service_of, unwrapped
 from processes import Server, Start, post_bytes, read_response, resident, wait_until
 
 from textjob.serving import host
+from textjob.serving.exchange import encode
 from textjob.serving.metrics import Metrics, answers_in
-from textjob.serving.versions import encode
 
 WORDS = ["goal", "team", "score", "soup", "bread", "好吃", "体育", "crowd", "stadium", "match", "kitchen"]
 

@@ -2,9 +2,14 @@
 import random
 from typing import Any, Awaitable, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
+import orjson
+
+from textjob.serving import host
+
 Header = Tuple[bytes, bytes]
 
 JSON: Tuple[Header, ...] = ((b"content-type", b"application/json"),)
+AS_JSON = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 CLIENT_HAS_GONE = 499  # in the log and the metrics only, as in nginx
 
 
@@ -62,3 +67,12 @@ class Request:
         """The body; its parts are given away."""
         parts, self.parts = self.parts, []
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def encode(response: Any) -> bytes:
+    """The JSON text of a response: by orjson, which takes a tenth of the time, if the value is the same as by json."""
+    try:
+        body: bytes = orjson.dumps(response, option=AS_JSON)
+    except TypeError:  # such as a lone surrogate, or an integer of more than 64 bits
+        return host.encode(response).encode("utf-8")
+    return host.encode(response).encode("utf-8") if b"null" in body else body  # orjson writes NaN as null

@@ -82,6 +82,8 @@ class App:
             return await request.answer(request)
         except (RefusedError, rest.ApiError) as error:
             return self._refused(request, error)
+        except forms.InvalidBodyError:
+            return Response(host.INVALID_BODY[0], host.INVALID_BODY[1].encode())
 
     def hold(self, request: Request, size: int) -> None:
         """Count bytes of a request that are in memory until :meth:`release`."""
@@ -107,7 +109,7 @@ class App:
             f'{{"time": "{timestamp(time.time())}", "id": {quoted(request_id)}, "path": {quoted(path[:100])}, '
             f'"status": {status if isinstance(status, int) else quoted(status)}, '
             f'"items": {"null" if items is None else items}, "milliseconds": {seconds * 1000:.2f}, '
-            f'"version": {quoted(version)}}}')
+            f'"version": "{version}"}}')
 
     def _route(self, request: Request) -> Outcome:
         path, method = request.path, request.method
@@ -153,13 +155,7 @@ class App:
         return Response(200, self.metrics.text(), ((b"content-type", CONTENT_TYPE.encode()),))
 
     def _predict(self, request: Request) -> Outcome:
-        return self.refusal(request) or self._answer
-
-    async def _answer(self, request: Request) -> Response:
-        try:
-            return await self.work(request, None, self._classify)
-        except forms.InvalidBodyError:
-            return Response(host.INVALID_BODY[0], host.INVALID_BODY[1].encode())
+        return self.refusal(request) or partial(self.work, number=None, answer=self._classify)
 
     def refusal(self, request: Request) -> Optional[Response]:
         """The response to a request for a prediction that is not accepted."""
