@@ -1,10 +1,12 @@
 """Clients that send or read slowly (docs/faults.md: C2)."""
 import json
 import socket
+import time
+from pathlib import Path
 
 import pytest
 from echo_server import ECHO, GOOD, is_answered, waiting
-from processes import Server, is_closed, post_bytes, read_response, wait_until
+from processes import Server, Start, is_closed, post_bytes, read_response, wait_until
 
 
 @pytest.mark.parametrize("sent", [
@@ -38,6 +40,17 @@ def test_a_header_that_arrives_byte_by_byte_is_closed_by_the_deadline(hasty: Ser
                 continue
             assert is_closed(connection)
             raise ConnectionResetError
+
+
+def test_each_request_of_a_connection_has_its_own_deadline(echo_package: Path, start: Start) -> None:
+    server = start(echo_package, "--arrival_limit", "5").ready()
+    half = len(GOOD) - 4
+    with server.connect() as connection:
+        connection.sendall(GOOD[:half])
+        for _ in range(14):  # a request is incomplete all the time, for longer than the limit
+            time.sleep(0.4)
+            connection.sendall(GOOD[half:] + GOOD[:half])
+            assert read_response(connection) == (200, json.dumps(ECHO).encode())
 
 
 def test_a_client_that_does_not_read_its_response_is_closed_by_the_deadline(hasty: Server) -> None:

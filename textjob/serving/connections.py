@@ -36,7 +36,7 @@ class Connection(HttpToolsProtocol):  # type: ignore[misc]
         super().connection_made(transport)
         self._app = self.config.app
         self._limits = self._app.limits
-        self._arriving: Optional[Request] = None  # the request to which the next part of a body belongs
+        self._arriving: Optional[Request] = None  # the request whose header was read last; None in a header
         self._active: Optional[Request] = None  # the request that is answered next
         self._waiting: Deque[Request] = deque()  # that were sent before the response to the one that is answered next
         self._in_message = self._in_header = self._is_late = False
@@ -59,13 +59,13 @@ class Connection(HttpToolsProtocol):  # type: ignore[misc]
 
     def close_late(self, now: float) -> None:
         """Close the connection if one of its deadlines is over."""
+        request = self._arriving
         if now < min(self._due, self._reading_due):
             return
-        if self._in_message and self._reading_due == math.inf and (
-                self._in_header or self._arriving is None or not self._arriving.is_answered):
-            self._is_late = True
+        if now < self._reading_due and self._in_message and self._active is request and not (
+                request and request.is_answered):
+            self._is_late, self._due = True, math.inf
             self._refuse(b"408 Request Timeout")
-            self._due = math.inf
         else:
             self.transport.abort()  # close() would wait for a client that does not read the end of its response
 
@@ -87,6 +87,7 @@ class Connection(HttpToolsProtocol):  # type: ignore[misc]
     def on_message_begin(self) -> None:
         self.url = b""
         self.headers: List[Header] = []
+        self._arriving, self._has_deadline = None, False
         self._in_header = self._in_message = True
         self._header_bytes = self._discarded = 0
 
