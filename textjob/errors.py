@@ -112,8 +112,8 @@ def run(main: Callable[[], int]) -> int:
         return code
     except JobError as error:
         return _failed(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _failed("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        return _failed(str(interrupt) or "interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader of standard output has ended (| head). Python flushes it once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

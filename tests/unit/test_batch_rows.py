@@ -5,7 +5,7 @@ from typing import Any, List
 import pytest
 
 from textjob.errors import DataError
-from textjob.rehearsal import batch
+from textjob.rehearsal import rows as rows_
 from textjob.settings import DataSettings
 
 TEXTS = [f"the kettle no {i} boils, quickly" + ", and more" * (i % 3) for i in range(30)]
@@ -13,7 +13,7 @@ TEXTS = [f"the kettle no {i} boils, quickly" + ", and more" * (i % 3) for i in r
 
 def texts_of(folder: Path, name: str, content: str, **settings: Any) -> List[str]:
     (folder / name).write_bytes(content.encode("utf-8"))
-    rows = batch.read(str(folder / name), DataSettings(**settings)).rows
+    rows = rows_.read(str(folder / name), DataSettings(**settings)).rows
     return [record.text if not record.error else "ERROR" for record, _ in rows]
 
 

@@ -2,35 +2,50 @@
 import argparse
 from pathlib import Path
 
+from textjob import process
 from textjob.commands import packages
-from textjob.flags import add_data_flags, data_settings
+from textjob.flags import add_data_flags, data_settings, divided
 from textjob.job import storage
+from textjob.rehearsal import output as outputs
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
     packages.add_model_flag(parser)
     parser.add_argument("--data_url", required=True, metavar="FILE", help="a file of texts (docs/data.md)")
-    parser.add_argument("--output_url", required=True, metavar="FILE", help="the file of JSON lines to write")
-    parser.add_argument("--keep", action="store_true", help="write the columns of each row beside its answer")
+    parser.add_argument("--output_url", required=True, metavar="FILE", help="the file to write, or a folder for it; an "
+                        "unfinished output of the same run is continued")
     parser.add_argument("--overwrite", action="store_true", help="replace an output, whichever run wrote it")
+    group = parser.add_argument_group("what is written")
+    group.add_argument("--format", choices=outputs.FORMATS, help="a JSON line per row, or a table with the columns of "
+                       "the input (default: by the end of --output_url, else jsonl)")
+    group.add_argument("--columns", action="append", default=[], metavar="A,B", help="what is written of a prediction: "
+                       f"{', '.join(outputs.COLUMNS)} (default: {','.join(outputs.TABLE_COLUMNS)} in a table, the "
+                       "whole answer in a JSON line)")
+    group.add_argument("--keep", action="store_true", help="write the columns of each row into its JSON line, too")
     add_data_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Classify the rows of a file, and print their number."""
-    from textjob.rehearsal import batch
+    from textjob.rehearsal import batch, rows
 
     url = args.output_url
-    if url.endswith("/") or Path(url).is_dir():
-        url = url.rstrip("/") + "/" + Path(args.data_url).name + ".jsonl"
+    folder = url.endswith("/") or Path(url).is_dir()
+    options = outputs.options(args.format, divided(args.columns), args.keep, "" if folder else url)
+    if folder:
+        url = f"{url.rstrip('/')}/{Path(args.data_url).name}.{options.format}"
     settings = data_settings(args)
     storage.check_writable(url, "--output_url")
     with storage.fetched(args.data_url) as data, storage.written(url) as output, \
             storage.written(url + batch.RECORD) as record:
-        rows = batch.read(data, settings)
+        source = rows.read(data, settings)
+        process.limit_threads()
         with packages.rehearsed(args.model) as rehearsal:
-            done = batch.run(rehearsal, rows, settings, Path(output), Path(record), args.keep, args.overwrite)
+            try:
+                done = batch.run(rehearsal, source, settings, options, Path(output), Path(record), args.overwrite)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(f"interrupted; the same command continues {url}")
     before = f", {done.before:,} rows were in it before" if done.before else ""
-    print(f"{rows.details}\n{url}: {done.answered:,} rows answered, {done.bad:,} bad rows{before}")
+    print(f"{source.details}\n{url}: {done.answered:,} rows answered, {done.bad:,} bad rows{before}")
     return 0

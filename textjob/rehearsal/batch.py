@@ -1,39 +1,39 @@
-"""Classifies texts: one JSON line per row, in order, bad rows included; continues where an earlier run stopped.
+"""Classifies the rows of a file, in their order, bad rows included; continues where an earlier run stopped.
+
+Two threads call the service with the rows of one window, sorted by length, because a batch is padded to its longest
+text. Meanwhile the main thread reads the next window and writes the one before. A window consists of the same rows in
+every run on the same data, so that a continued run has the same result as one that was not stopped.
 
 Beside the output lies a record of the run (package, data, settings), so that no run continues the output of another.
 """
-import hashlib
+import collections
+import contextlib
+import gc
 import itertools
 import json
 import os
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Deque, Dict, Generator, Iterator, List, NamedTuple, Tuple
 
 from textjob import manifest
-from textjob.data.folders import Source
-from textjob.data.form import Reading, Record
-from textjob.data.records import Records
-from textjob.data.sources import find_sources
-from textjob.errors import RefusedError
+from textjob.data.form import Record
+from textjob.errors import PackageError, RefusedError
 from textjob.rehearsal.client import Rehearsal
+from textjob.rehearsal.output import Answer, Lines, Options, complete_lines
+from textjob.rehearsal.progress import Progress
+from textjob.rehearsal.rows import Row, Rows, windows
 from textjob.settings import DataSettings
 
 RECORD = ".run.json"
 """The suffix of the file beside the output that says which run wrote it."""
 
-_CHUNK = 256
-_Row = Tuple[Record, List[str]]  # with the names of its columns
+CALLS = 2  # at the same time, each with half of the cores (process.limit_threads)
+TEXTS, BYTES = 256, 4 << 20  # per call; the largest request of the platform has 12 MB
 
-
-class Rows(NamedTuple):
-    """The rows to classify, how the first file is read, and the hash of all files."""
-
-    rows: Iterator[_Row]
-    details: str
-    digest: str
-    several: bool
-
+_REMEDY = "give another --output_url, or --overwrite to replace it"
 
 class Summary(NamedTuple):
     """The numbers of rows in the output before, and of the rows that were added: answered, bad."""
@@ -43,127 +43,132 @@ class Summary(NamedTuple):
     bad: int
 
 
-def read(path: str, settings: DataSettings) -> Rows:
-    """The rows of a file, or of all files of a folder; only the text is needed.
+class _Window(NamedTuple):
+    """Rows that are classified together: ``first`` is the first one that the output does not have yet."""
 
-    Raises:
-        DataError: the text's column, the encoding or the separator cannot be decided.
-    """
-    parts, _ = find_sources(path)
-    sources = [source for part in ("train", "dev", "test") for source in parts.get(part, [])]
-    records = Records(settings, labelled=False)
-    first = records.open(sources[0])
-    details = f"{first.name}: {first.details or first.form}"
-    return Rows(_rows(first, sources[1:], records), details, _digest(path), os.path.isdir(path))
+    rows: List[Row]
+    first: int
+    calls: List[Tuple[List[int], "Future[List[Answer]]"]]  # the indexes of rows, and their answers
 
 
-def _rows(first: Reading, others: List[Source], records: Records) -> Iterator[_Row]:
-    for reading in itertools.chain([first], (records.open(source) for source in others)):
-        for record in reading.records:
-            yield record, reading.column_names
-
-
-def run(rehearsal: Rehearsal, rows: Rows, settings: DataSettings, output: Path, record: Path, keep: bool = False,
+def run(rehearsal: Rehearsal, rows: Rows, settings: DataSettings, options: Options, output: Path, record: Path,
         overwrite: bool = False) -> Summary:
-    """Classify the rows and append the answers to ``output``; with ``keep`` each line has the columns of its row.
+    """Classify the rows and append a line for each to ``output``.
 
     Raises:
-        RefusedError: ``output`` holds the answers of another run.
+        RefusedError: ``output`` holds the results of another run.
     """
     if overwrite and output.exists():
         output.unlink()
     _claim(output, record, {
         "package": _package_digest(rehearsal.package), "data": rows.digest,
-        "settings": dict({k: v for k, v in asdict(settings).items() if k != "max_bad_rows"}, keep=keep)})
-    before = _resume(output, rows.rows)
+        "settings": {**{key: value for key, value in asdict(settings).items() if key != "max_bad_rows"},
+                     "format": options.format, "columns": list(options.columns), "keep": options.keep}})
+    lines = Lines(options, rows.names, rows.several)
+    before = _resume(output, options, lines.header())
+    gc.collect()
+    gc.freeze()  # otherwise collections of TensorFlow's objects take longer than everything else that Python does here
+    sys.setswitchinterval(0.0005)  # a call waits for Python's lock before and after the model, each time for this long
     answered = bad = 0
-    with open(str(output), "a", encoding="utf-8", newline="\n") as file:
-        while True:
-            chunk = list(itertools.islice(rows.rows, _CHUNK))
-            if not chunk:
-                return Summary(before, answered, bad)
-            for line in _answers(rehearsal, chunk, keep, rows.several):
-                file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-                bad += "error" in line
-                answered += "error" not in line
-            file.flush()  # a killed run loses one chunk at most
+    # Half of a surrogate pair, which only an escape of JSON can write, is written as an escape.
+    with open(str(output), "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file, \
+            Progress(rows.lines) as progress, \
+            contextlib.closing(_classified(rehearsal, rows.rows, before, options)) as classified:
+        for window in classified:
+            answers = _answers(window, progress)
+            for (row, names), answer in itertools.islice(zip(window.rows, answers), window.first, None):
+                file.write(_line(lines, row, names, answer))
+                answered += "error" not in answer
+                bad += "error" in answer
+            file.flush()  # a killed run loses two windows at most
+    return Summary(before, answered, bad)
 
 
-def _answers(rehearsal: Rehearsal, chunk: List[_Row], keep: bool, several: bool) -> Iterator[Dict[str, Any]]:
-    answers = iter(rehearsal.classify([record.text for record, _ in chunk if not record.error]))
-    for record, names in chunk:
-        line: Dict[str, Any] = {"line": record.line}
-        if several:
-            line["place"] = record.place
-        if keep:
-            line["input"] = _columns(record, names)
-        if record.error:
-            line["error"] = {"code": "bad_row", "message": record.error}
-        else:
-            line.update(next(answers))
-        yield line
+def _line(lines: Lines, row: Record, names: List[str], answer: Answer) -> str:
+    try:
+        return lines.line(row, names, answer)
+    except (TypeError, ValueError) as error:
+        raise PackageError(f"{row.place}: the service's answer is not JSON, so that the platform answers with MR.0105 "
+                           f"({error}); correct customize_service.py in the package")
 
 
-def _columns(record: Record, names: List[str]) -> Dict[str, Any]:
-    """The columns of a row by their names; those without a name by their numbers."""
-    if isinstance(record.cells, dict):
-        return record.cells
-    cells = record.cells if record.cells is not None else []
-    named = names + [str(number) for number in range(len(names), len(cells))]
-    return {name or str(number): cell for number, (name, cell) in enumerate(zip(named, cells))}
+def _classified(rehearsal: Rehearsal, rows: Iterator[Row], before: int, options: Options
+                ) -> Generator[_Window, None, None]:
+    """The windows whose rows are not all among the first ``before`` ones; the service works on two of them."""
+    pool = ThreadPoolExecutor(CALLS)
+    submitted: Deque[_Window] = collections.deque()
+    try:
+        for window in windows(rows):
+            first = min(before, len(window))
+            before -= first
+            if first < len(window):
+                submitted.append(_Window(window, first, _calls(rehearsal, pool, window, options)))
+            if len(submitted) > 1:
+                yield submitted.popleft()
+        if before:
+            raise RefusedError(f"the output has {before:,} rows more than the data; {_REMEDY}")
+        yield from submitted
+    finally:
+        for call in [call for window in submitted for call in window.calls]:
+            call[1].cancel()
+        pool.shutdown()
+
+
+def _calls(rehearsal: Rehearsal, pool: ThreadPoolExecutor, window: List[Row], options: Options
+           ) -> List[Tuple[List[int], "Future[List[Answer]]"]]:
+    """Submit the texts of a window, sorted by length, in calls of limited size."""
+    lengths = {index: len(row.text.encode("utf-8")) for index, (row, _) in enumerate(window) if not row.error}
+    calls: List[List[int]] = []
+    size = BYTES
+    for index in sorted(lengths, key=lambda each: lengths[each]):
+        size += lengths[index]
+        if size > BYTES or len(calls[-1]) == TEXTS:
+            calls.append([])
+            size = lengths[index]
+        calls[-1].append(index)
+    return [(call, pool.submit(rehearsal.classify, [window[index][0].text for index in call], **options.top_k()))
+            for call in calls]
+
+
+def _answers(window: _Window, progress: Progress) -> List[Answer]:
+    """The answers to the rows of a window, errors of bad rows included."""
+    answers = [{"error": {"code": "bad_row", "message": row.error}} for row, _ in window.rows]
+    for indexes, future in window.calls:
+        for index, answer in zip(indexes, future.result()):
+            answers[index] = answer
+        progress.add(len(indexes), window.rows[0][0].line, window.rows[-1][0].line)
+    return answers
 
 
 def _claim(output: Path, record: Path, run_: Dict[str, Any]) -> None:
     """Write which run the output belongs to; refuse an output of another run."""
     if output.exists() and output.stat().st_size:
-        remedy = "give another --output_url, or --overwrite to replace it"
         try:
             other = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise RefusedError(
                 f"{output} holds other content than answers to these rows, or its record {record.name} is missing; "
-                f"{remedy}") from None
+                f"{_REMEDY}") from None
         different = [key for key in run_ if not isinstance(other, dict) or other.get(key) != run_[key]]
         if different:
-            raise RefusedError(
-                f"{output} holds other content than answers to these rows: another {' and '.join(different)}; {remedy}")
+            raise RefusedError(f"{output} holds other content than answers to these rows: another "
+                               f"{' and '.join(different)}; {_REMEDY}")
         return
     record.write_text(json.dumps(run_, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _resume(output: Path, rows: Iterator[_Row]) -> int:
-    """Skip the rows that ``output`` answers already; an incomplete last line, left by a kill, is removed."""
-    if not output.exists():
-        return 0
-    done, kept, last = 0, 0, b""
-    with open(str(output), "rb") as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                break
-            done, kept, last = done + 1, kept + len(line), line
-    os.truncate(str(output), kept)
-    skipped = list(itertools.islice(rows, done))[-1:]
-    try:
-        matches = not last or (bool(skipped) and json.loads(last.decode("utf-8"))["line"] == skipped[0][0].line)
-    except (ValueError, KeyError, TypeError):
-        matches = False
-    if not matches:
-        raise RefusedError(f"{output} holds other content than answers to these rows; give another --output_url")
-    return done
+def _resume(output: Path, options: Options, header: str) -> int:
+    """Prepare an output, and return the number of rows in it; an incomplete last row, left by a kill, is removed."""
+    rows, size = complete_lines(output, options.format) if output.exists() else (0, 0)
+    if size:
+        os.truncate(str(output), size)
+        return rows - bool(header)
+    with open(str(output), "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.write(header)
+    return 0
 
 
 def _package_digest(package: Path) -> str:
     """The hash of a package: of its manifest, which lists the hashes of its files, else of its graph."""
     names = [name for name in (manifest.MANIFEST, "saved_model.pb") if (package / name).is_file()]
     return manifest.sha256(str(package / names[0]))
-
-
-def _digest(path: str) -> str:
-    """The hash of a file, or of the names and files of a folder."""
-    digest = hashlib.sha256()
-    files = sorted(p for p in Path(path).rglob("*") if p.is_file()) if os.path.isdir(path) else [Path(path)]
-    for file in files:
-        if len(files) > 1:
-            digest.update(str(file.relative_to(path)).encode("utf-8", "surrogateescape"))
-        digest.update(manifest.sha256(str(file)).encode("ascii"))
-    return digest.hexdigest()
