@@ -31,7 +31,7 @@ TOPICS = {
         "vectors": "Write word vectors for train.py --vectors with a sentence encoder that is on this machine.",
     },
     "predictions": {
-        "predict": "Classify texts: one JSON line per text.",
+        "predict": "Classify texts: a table on a terminal, else one JSON line per text.",
         "batch": "Classify the rows of a file: one JSON line per row, bad rows included; continues an unfinished "
                  "output.",
         "evaluate": "Compare predictions with labels: accuracy, macro-F1, a table of the classes, the confusion "

@@ -28,10 +28,16 @@ OTHER_NAMES = {
 
 
 class _Row(NamedTuple):
-    """A setting on the command line: its default and its reason."""
+    """A setting on the command line: its default, its reason, and its topic in ``--help``."""
 
     default: Any
     reason: str
+    topic: str
+
+
+TOPICS = {"run": "input, output and models", "data": "how the data are read, where their content does not decide it",
+          "training": "training", "package": "package"}
+"""What a setting affects (textjob/settings.py), and its topic in ``--help``."""
 
 
 def from_flags(argv: Sequence[str]) -> Tuple[Settings, List[str]]:
@@ -65,12 +71,14 @@ def from_flags(argv: Sequence[str]) -> Tuple[Settings, List[str]]:
 
 def _rows(own: Mapping[str, Mapping[str, Any]]) -> Dict[str, _Row]:
     """Every setting by its flag: those of the job, then the own settings of each model as ``<model>_<key>``."""
-    rows = {name: _Row(default(each), each.metadata["reason"]) for name, each in FIELDS.items()}
+    rows = {name: _Row(default(each), each.metadata["reason"], topic) for affects, topic in TOPICS.items()
+            for name, each in FIELDS.items() if each.metadata["affects"] == affects}
     for model, section in own.items():
         # The comment behind a model's setting is its help text.
         text = (PROJECT / "config" / f"{model}.yaml").read_text(encoding="utf-8")
         comments = dict(re.findall(r"^(\w+):[^#\n]*#\s*(.*)$", text, re.M))
-        rows.update({f"{model}_{key}": _Row(value, comments.get(key, "")) for key, value in section.items()})
+        rows.update({f"{model}_{key}": _Row(value, comments.get(key, ""), f"the model {model}")
+                     for key, value in section.items()})
     return rows
 
 
@@ -81,8 +89,11 @@ def _parser(rows: Mapping[str, _Row]) -> argparse.ArgumentParser:
                "forms of the data are in docs/data.md.")
     parser.add_argument("--config", metavar="FILE", help="a YAML file of settings, looked up from the working folder, "
                         "then beside train.py")
+    groups: Dict[str, argparse._ActionsContainer] = {}
     for name, row in rows.items():
-        _add(parser, name, row)
+        if row.topic not in groups:
+            groups[row.topic] = parser.add_argument_group(row.topic)
+        _add(groups[row.topic], name, row)
     return parser
 
 
@@ -96,7 +107,7 @@ def _add(parser: argparse._ActionsContainer, name: str, row: _Row) -> None:
 
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
     """Add a flag for each setting that decides how the data are read."""
-    group = parser.add_argument_group("how the data are read, where their content does not decide it")
+    group = parser.add_argument_group(TOPICS["data"])
     for name, row in _rows({}).items():
         if FIELDS[name].metadata["affects"] == "data":
             _add(group, name, row)

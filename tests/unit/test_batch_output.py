@@ -126,8 +126,9 @@ def test_windows_are_of_limited_size_and_hold_every_row_in_order(
 
 
 def test_the_progress_names_rate_share_and_time_left() -> None:
-    assert state(30000, 60.0, 30000, 120000) == "30,000 rows, 500 rows/s, 25 %, 3 min left"
-    assert state(30000, 60.0, 30000, 0) == "30,000 rows, 500 rows/s"
+    assert state(30000, 60.0, 1, 30000, 120000) == "30,000 rows, 500 rows/s, 25 %, 3 min left"
+    assert state(30000, 60.0, 60001, 90000, 120000) == "30,000 rows, 500 rows/s, 75 %, 60 s left"
+    assert state(30000, 60.0, 1, 30000, 0) == "30,000 rows, 500 rows/s"
     assert [duration(seconds) for seconds in (3, 89, 100, 7500)] == ["3 s", "89 s", "2 min", "2 h 05 min"]
 
 

@@ -23,11 +23,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
                        f"{', '.join(outputs.COLUMNS)} (default: {','.join(outputs.TABLE_COLUMNS)} in a table, the "
                        "whole answer in a JSON line)")
     group.add_argument("--keep", action="store_true", help="write the columns of each row into its JSON line, too")
+    parser.add_argument("--platform", action="store_true", help="as the platform's batch service: --data_url is a CSV "
+                        "file without a header, a folder of such files or a .manifest that lists them, each row "
+                        "becomes a request by the index fields of config.json, and --output_url is a folder for the "
+                        "results")
     add_data_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Classify the rows of a file, and print their number."""
+    if args.platform:
+        from textjob.commands import batch_service
+
+        return batch_service.run(args)
     from textjob.rehearsal import batch, rows
 
     url = args.output_url

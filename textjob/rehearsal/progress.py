@@ -31,16 +31,17 @@ class Progress:
         if now - self._printed < self._interval:
             return
         self._printed = now
-        text = state(self._rows, now - self._began, line - self._first_line + 1, self._lines - self._first_line + 1)
+        text = state(self._rows, now - self._began, self._first_line, line, self._lines)
         self._stream.write(f"\r\033[K{text}" if self._terminal else text + "\n")
         self._stream.flush()
 
 
-def state(rows: int, seconds: float, done: int, lines: int) -> str:
-    """The progress in words: ``rows`` rows in ``seconds``, ``done`` of ``lines`` lines."""
+def state(rows: int, seconds: float, first_line: int, line: int, lines: int) -> str:
+    """The progress in words: ``rows`` rows in ``seconds``, from ``first_line`` to ``line`` of ``lines`` lines."""
     parts = [f"{rows:,} rows", f"{rows / seconds:,.0f} rows/s"]
-    if 0 < done <= lines:
-        parts += [f"{100 * done // lines} %", f"{duration(seconds * (lines - done) / done)} left"]
+    if 0 < first_line <= line <= lines:
+        left = seconds * (lines - line) / (line - first_line + 1)
+        parts += [f"{100 * line // lines} %", f"{duration(left)} left"]
     return ", ".join(parts)
 
 
