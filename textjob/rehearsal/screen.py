@@ -18,7 +18,7 @@ def coloured(stream: TextIO, environment: Mapping[str, str] = os.environ) -> boo
 def table(text: str, answer: Dict[str, Any], columns: int, colours: bool, blocks: bool = True) -> str:
     """A text with its labels, scores and bars, at most ``columns`` cells wide; ``blocks``: bars of block characters."""
     def styled(style: str, words: str) -> str:
-        return f"{style}{words}{_PLAIN}" if colours else words
+        return f"{style}{words}{_PLAIN}" if colours and style else words
 
     lines = [cut(one_line(text), columns)]
     if "predicted_label" not in answer:
