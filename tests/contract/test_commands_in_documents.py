@@ -43,6 +43,8 @@ def test_every_command_of_the_readme_runs_and_then_those_of_the_pages_it_names(
         followed(page, reader)
     for output in ("answers", "batch"):
         assert len((folder / "out" / f"{output}.jsonl").read_text(encoding="utf-8").splitlines()) == 60
+    (result,) = folder.glob("out/rehearsal/infer-result-*/texts.csv_result.txt")
+    assert len(result.read_text(encoding="utf-8").splitlines()) == 60
 
 
 @pytest.mark.trains
