@@ -138,6 +138,18 @@ def test_without_a_test_part_the_sections_are_of_dev_before_the_last_fit(tiny_ru
     assert sum(row[i] for i, row in enumerate(counts)) == round(card["dev"]["accuracy"] * card["dev"]["rows"])
 
 
+def test_the_report_of_an_earlier_run_without_predictions_for_dev_leaves_their_sections_out(
+        tiny_run: Path, tiny_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(str(tiny_run), str(out))
+    shutil.rmtree(str(out / "report"))
+    (out / "logs" / "cnn" / "dev_predictions.npz").unlink()
+    assert train.main(jobs.flags(tiny_data, out)) == 0
+    written = text_of(out, "report.md")
+    assert "The sections on predictions are left out" in written and "## Confusions" not in written
+    assert "## Data" in written
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium.chromium() as started:

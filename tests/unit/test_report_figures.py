@@ -64,6 +64,7 @@ def test_a_disagreement_is_a_row_for_which_any_model_predicts_another_class() ->
               "three": made([("a", "a", 0.9), ("a", "a", 0.7), ("b", "b", 0.9)])}
     assert mistakes.disagreements(models) == [2, 1]
     assert mistakes.changed(models["one"], models["three"]) == []
+    assert mistakes.disagreements({"one": models["one"]}) == [] == mistakes.disagreements({})
 
 
 def test_the_intervals_of_a_class_are_those_of_its_precision_and_its_recall() -> None:
@@ -92,6 +93,12 @@ def test_answers_are_in_the_order_of_the_rows_and_an_error_is_no_answer() -> Non
     assert found.predicted == ["l", "a", NO_ANSWER, "z"]
     assert found.confidence.tolist() == [0.75, 0.75, 0.0, 0.75]
     assert found.of_label.tolist() == [0.25, 0.75, 0.0, 0.0]
+
+
+def test_a_service_that_returns_labels_alone_has_figures_but_no_confident_mistakes() -> None:
+    found = answers.predict(lambda texts, **_: [{"predicted_label": "a"} for _ in texts],
+                            Rows("test", ["x", "y"], ["a", "b"]))
+    assert found.evaluation().accuracy == 0.5 and mistakes.most_confident(found) == []
 
 
 def test_a_sample_has_rows_of_the_whole_part() -> None:

@@ -90,7 +90,8 @@ def _made(output: Output, job: Settings, data: Dataset, data_url: str, cards: Ma
     training = training_rows.read(output.package(best), *data.train, data.labels, job.max_length)
     sections = [
         Section("Models", [comparison.side_by_side(cards, sizes, best, answered, rows.part),
-                           Paragraph(comparison.uncertainty(cards[best])), Paragraph(_origin(rows, data))]),
+                           Paragraph(comparison.uncertainty(cards[best])),
+                           Paragraph(_origin(rows, data, best in models))]),
         Section("Learning curves", [
             plots.learning_curves({name: card.training.history for name, card in cards.items()})])]
     if best in models:
@@ -113,9 +114,12 @@ def _summary(card: ModelCard, best: str) -> str:
             f"The best model, by macro-F1 on dev, is {best}.")
 
 
-def _origin(rows: Rows, data: Dataset) -> str:
+def _origin(rows: Rows, data: Dataset, has_predictions: bool) -> str:
     """Which rows the sections on predictions are made from."""
     count, of = len(rows.texts), len(data.test.texts)
+    if not has_predictions:
+        return ("The sections on predictions are left out, because there is no test part and the training did not keep "
+                "the predictions for the dev part; train with --overwrite to get them.")
     if rows.part == "dev":
         return ("There is no test part: the sections on predictions are of the dev part, predicted in the training "
                 "before the wide part was fitted to dev, too.")

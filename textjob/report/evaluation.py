@@ -25,7 +25,9 @@ def sections(models: Mapping[str, Predictions], best: str, shown: Shown) -> List
     part = shown.rows.part
     found = [
         Section(f"Figures per class ({part})", [
-            Paragraph("The intervals are 95 % confidence intervals (Wilson)."),
+            Paragraph("The intervals are 95 % confidence intervals (Wilson)."
+                      + (" The classes with the lowest F1 are at the top." if len(evaluations[best].classes)
+                         > mistakes.MANY else "")),
             *_for_each(models, best, lambda name: [mistakes.classes(evaluations[name])])]),
         Section(f"Confusions ({part})",
                 _for_each(models, best, lambda name: mistakes.confusions(evaluations[name]))),

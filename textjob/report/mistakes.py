@@ -92,6 +92,8 @@ def mistakes(predictions: Predictions, shown: Shown) -> List[Block]:
 
 def disagreements(models: Mapping[str, Predictions], most: int = SHOWN) -> List[int]:
     """The numbers of the rows for which the models predict different classes, those with the most confidence first."""
+    if len(models) < 2:
+        return []
     predicted = np.array([each.predicted for each in models.values()])
     differ = np.flatnonzero((predicted != predicted[0]).any(0))
     confidence = np.min([each.confidence for each in models.values()], 0)[differ]

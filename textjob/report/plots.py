@@ -12,6 +12,8 @@ from textjob.report.predictions import Predictions
 from textjob.results import EpochRow
 
 _DPI = 110
+_LEAST_ROWS = 10
+"""The precision of fewer rows is left out, because it says nothing."""
 
 
 class _Theme(NamedTuple):
@@ -53,7 +55,8 @@ def calibration_and_coverage(models: Mapping[str, Predictions]) -> Picture:
             axes[0].plot([each.confidence for each in bins], [each.accuracy for each in bins], marker="o", markersize=4,
                          label=name, color=colour)
             _, rows, reached = calibration.accuracy_by_threshold(predictions)
-            axes[1].plot(rows / max(1, len(predictions.labels)), reached, label=name, color=colour)
+            enough = rows >= min(_LEAST_ROWS, len(predictions.labels))
+            axes[1].plot(rows[enough] / max(1, len(predictions.labels)), reached[enough], label=name, color=colour)
         for each, title, x, y in (
                 (axes[0], "calibration", "mean confidence", "accuracy"),
                 (axes[1], "precision by coverage", "share of the rows that are answered", "precision")):
@@ -63,18 +66,19 @@ def calibration_and_coverage(models: Mapping[str, Predictions]) -> Picture:
             each.set_xlim(0, 1.02)
         axes[0].set_ylim(0, 1.02)
 
-    return _picture("calibration.png", "Calibration curve, and precision by coverage", 2, draw)
+    return _picture("calibration.png", "Calibration curve, and precision by coverage", 2, draw, "lower right")
 
 
 def _colours(theme: _Theme, count: int) -> List[str]:
     return [theme.lines[i % len(theme.lines)] for i in range(count)]
 
 
-def _picture(file: str, description: str, panels: int, draw: Callable[[List[Any], _Theme], None]) -> Picture:
-    return Picture(file, description, *(_png(panels, draw, theme) for theme in (_LIGHT, _DARK)))
+def _picture(file: str, description: str, panels: int, draw: Callable[[List[Any], _Theme], None],
+             legend_place: str = "best") -> Picture:
+    return Picture(file, description, *(_png(panels, draw, theme, legend_place) for theme in (_LIGHT, _DARK)))
 
 
-def _png(panels: int, draw: Callable[[List[Any], _Theme], None], theme: _Theme) -> bytes:
+def _png(panels: int, draw: Callable[[List[Any], _Theme], None], theme: _Theme, legend_place: str) -> bytes:
     # Not by pyplot, because it has global state and looks for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -92,7 +96,7 @@ def _png(panels: int, draw: Callable[[List[Any], _Theme], None], theme: _Theme) 
         for side, spine in each.spines.items():
             spine.set_color(theme.grid)
             spine.set_visible(side in ("left", "bottom"))
-    legend = axes[0].legend(facecolor=theme.paper, edgecolor=theme.grid)
+    legend = axes[0].legend(loc=legend_place, facecolor=theme.paper, edgecolor=theme.grid)
     for text in legend.get_texts():
         text.set_color(theme.ink)
     figure.subplots_adjust(left=0.07, right=0.98, bottom=0.16, top=0.9, wspace=0.28)
