@@ -16,7 +16,7 @@ from textjob.data.dataset import read_dataset
 from textjob.flags import from_flags
 from textjob.settings import DataSettings
 from textjob.text.encoding import Encoded
-from textjob.training import wide_part
+from textjob.training import ngrams, wide_part
 from textjob.training.inputs import Inputs, prepare, with_wide_part
 
 MAX_BYTES = 10 ** 6
@@ -97,7 +97,7 @@ def test_the_kept_ngrams_have_the_largest_ratio_of_a_class_times_the_root_of_its
         ratio = np.log((p + 1) / (p + 1).sum() / ((q + 1) / (q + 1).sum()))
         worth = np.maximum(worth, np.abs(ratio) * np.sqrt(p))
     for kept in (1, 10, 20, 40, 60):
-        columns = wide_part._most_discriminative(counts, labels, 3, kept)
+        columns = ngrams.most_discriminative(counts, labels, 3, kept)
         assert columns.tolist() == sorted(set(columns.tolist()))
         np.testing.assert_allclose(np.sort(worth[columns]), np.sort(worth)[-kept:])
 

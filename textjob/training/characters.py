@@ -9,9 +9,9 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-from models import wide
 from textjob.text import spelling, tokenizer
 from textjob.text.encoding import Encoded, Flat, flat, unpadded
+from textjob.training import ngrams
 
 ORDERS = (3, 4, 5)
 """The lengths of the n-grams, with the marks of the word's bounds. With 2 the wide part is not better, but larger."""
@@ -46,8 +46,9 @@ class Characters(NamedTuple):
 def count(part: Encoded, words: Sequence[bytes], least: int) -> Characters:
     """The n-grams that occur in at least ``least`` texts of a part; ``words`` is its vocabulary."""
     texts, first = len(part.lengths), tokenizer.UNKNOWN + 1
-    vocabulary = _ngrams(_spelled(words))
-    in_texts = _ngrams(part.spelling) if part.spelling is not None else (np.zeros(0, np.int64),) * 2
+    vocabulary = ngrams.occurrences(_spelled(words), ORDERS)
+    in_texts = ((np.zeros(0, np.int64),) * 2 if part.spelling is None
+                else ngrams.occurrences(part.spelling, ORDERS))
     mark, column = np.unique(np.concatenate([vocabulary[1], in_texts[1]]), return_inverse=True)
     column = column.reshape(-1)
     by_word = _counts(vocabulary[0] + first, column[:len(vocabulary[0])], (len(words) + first, len(mark)))
@@ -68,19 +69,6 @@ def _spelled(words: Sequence[bytes]) -> Flat:
         splits = tf.range(tf.size(some, out_type=tf.int64) + 1)
         rows += unpadded(spelling.spelling(some, tf.ones_like(some, tf.bool), splits).numpy())
     return flat(rows)
-
-
-def _ngrams(rows: Flat) -> Any:
-    """The row and the mark of each occurrence of an n-gram: two arrays int64."""
-    where, marks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for start in range(0, len(rows.lengths), _CHUNK):
-        padded = rows.padded(np.arange(start, min(start + _CHUNK, len(rows.lengths))))
-        for n, hashes in zip(ORDERS, wide.hashes_of_orders(padded, list(ORDERS))):
-            hashed = hashes.numpy().astype(np.int64)
-            found = np.nonzero(hashed)
-            where.append(start + found[0])
-            marks.append(hashed[found] + (n << 32))
-    return np.concatenate(where), np.concatenate(marks)
 
 
 def _counts(rows: np.ndarray, columns: np.ndarray, shape: Any) -> Any:

@@ -9,17 +9,16 @@ Where tokens are words, the features are the n-grams of words and the n-grams of
 (``characters.py``), each as a TF-IDF vector.
 """
 import hashlib
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import scipy.sparse
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
-from models import wide
 from textjob import metrics
 from textjob.text.encoding import Encoded
-from textjob.training import characters
+from textjob.training import characters, ngrams, quantisation
 from textjob.training.characters import Characters
 
 MIN_TEXTS = 2
@@ -34,8 +33,6 @@ _TOLERANCE = 0.01  # of liblinear; a smaller one takes longer and gives the same
 _FOLDS = 5
 _HELD_OUT = 1500   # texts; 5,000 choose the same kind on all data sets but trec, and take twice as long
 _FACTORS = np.geomspace(0.3, 10, 40)
-_BATCH = 1024
-_LEVELS = 127      # the greatest int8
 _SHARE = 4         # a fourth of the size limit at least is left to the character n-grams of unknown words
 
 
@@ -96,10 +93,11 @@ def fit(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, 
     exact = fit_exactly(part, class_weights, longest, max_bytes, label_smoothing, words, choice)
     if not len(exact.mark):
         return Fitted({}, exact.choice)
-    weights = _quantised(exact.linear, exact.mark, exact.frequency)
-    if exact.characters is not None:
+    weights = quantisation.of_tokens(*exact.linear, exact.mark, exact.frequency)
+    if exact.characters is not None and exact.character_weights is not None:
         size = sum(each.nbytes for each in weights.values())
-        weights.update(_quantised_characters(exact, part.labels, max_bytes - size))
+        weights.update(quantisation.of_characters(exact.characters, exact.character_weights, part.labels,
+                                                  max_bytes - size))
     return Fitted(weights, exact.choice)
 
 
@@ -112,7 +110,7 @@ def fit_exactly(part: Encoded, class_weights: np.ndarray, longest: int, max_byte
     spelled = characters.count(part, words, least) if len(words) and by_word <= max_bytes // 2 else None
     if spelled is not None and not len(spelled.mark):
         spelled = None
-    occurs, mark = _ngrams(part, longest)
+    occurs, mark = ngrams.of_texts(part, longest)
     kept = np.flatnonzero(np.asarray(occurs.sum(0)).ravel() >= least)
     occurs, mark = occurs[:, kept], mark[kept]
     size = 4 + classes + 1  # bytes of an n-gram
@@ -122,7 +120,7 @@ def fit_exactly(part: Encoded, class_weights: np.ndarray, longest: int, max_byte
         return Exact(Linear(np.zeros((0, classes)), np.zeros(classes)), np.zeros(0, np.int64), np.zeros(0),
                      choice or Choice(0, _COSTS[0], 1.0))
     if len(mark) > most:
-        kept = _most_discriminative(occurs, part.labels, classes, most)
+        kept = ngrams.most_discriminative(occurs, part.labels, classes, most)
         occurs, mark = occurs[:, kept], mark[kept]
     frequency = np.log(occurs.shape[0] / np.asarray(occurs.sum(0)).ravel()) + 1
     features = normalize(occurs @ scipy.sparse.diags(frequency)).tocsr()
@@ -134,53 +132,16 @@ def fit_exactly(part: Encoded, class_weights: np.ndarray, longest: int, max_byte
     linear = _mean([_fitted(features, part.labels, class_weights, by_bayes, choice.cost)
                     for by_bayes in _KINDS[choice.kind]])
     weights = linear.weights * choice.factor * np.sqrt(share)
-    ngrams = Linear(weights[:len(mark)] * frequency[:, None], linear.bias * choice.factor)
+    tokens = Linear(weights[:len(mark)] * frequency[:, None], linear.bias * choice.factor)
     if spelled is None:
-        return Exact(ngrams, mark, frequency, choice)
-    return Exact(ngrams, mark, frequency, choice, spelled, weights[len(mark):] * spelled.frequency[:, None])
-
-
-def _ngrams(part: Encoded, longest: int) -> Tuple[Any, np.ndarray]:
-    """Which n-gram occurs in which text, 1.0 ``[texts, n-grams]``; and the mark of each n-gram, ascending."""
-    texts, marks = [], []
-    for first in range(0, len(part.lengths), _BATCH):
-        ids = part.padded(np.arange(first, min(first + _BATCH, len(part.lengths))))
-        for n in range(1, longest + 1):
-            hashed = wide.hashes(ids, n).numpy().astype(np.int64)
-            where = np.nonzero(hashed)
-            texts.append(first + where[0])
-            marks.append(hashed[where] + (n << 32))
-    mark, column = np.unique(np.concatenate(marks), return_inverse=True)
-    occurs = scipy.sparse.csr_matrix((np.ones(len(column)), (np.concatenate(texts), column.reshape(-1))),
-                                     shape=(len(part.lengths), len(mark)))
-    occurs.data[:] = 1.0  # the constructor sums the occurrences of an n-gram in a text
-    return occurs, mark
-
-
-def _most_discriminative(occurs: Any, labels: np.ndarray, classes: int, most: int) -> np.ndarray:
-    """The columns with a large and well estimated ratio for at least one class; ascending."""
-    worth = np.zeros(occurs.shape[1])
-    for number in range(classes):
-        inside, ratio = _ratio(occurs, labels == number)
-        worth = np.maximum(worth, np.abs(ratio) * np.sqrt(inside))
-    return np.sort(np.argsort(-worth, kind="stable")[:most])
-
-
-def _ratio(occurs: Any, of_class: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """The number of texts of the class with each n-gram; log p(n-gram | class) / p(n-gram | other classes).
-
-    Both counts are smoothed by adding one.
-    """
-    inside = np.asarray(occurs.T @ of_class.astype(float)).ravel()
-    outside = np.asarray(occurs.sum(0)).ravel() - inside
-    ngrams = occurs.shape[1]
-    return inside, (np.log((inside + 1) / (inside.sum() + ngrams)) - np.log((outside + 1) / (outside.sum() + ngrams)))
+        return Exact(tokens, mark, frequency, choice)
+    return Exact(tokens, mark, frequency, choice, spelled, weights[len(mark):] * spelled.frequency[:, None])
 
 
 def _fitted(features: Any, labels: np.ndarray, class_weights: np.ndarray, by_bayes: bool, cost: float) -> Linear:
     """One classifier per class, against all other classes; ``by_bayes`` multiplies the features by the ratios."""
     classes = len(class_weights)
-    occurs = _with(features, np.ones(features.nnz))
+    occurs = ngrams.with_values(features, np.ones(features.nnz))
     linear = Linear(np.zeros((features.shape[1], classes)), np.zeros(classes))
     for number in range(classes):
         of_class = labels == number
@@ -190,17 +151,13 @@ def _fitted(features: Any, labels: np.ndarray, class_weights: np.ndarray, by_bay
         if classes == 2 and number == 1:  # the mirror image of the first class
             linear.weights[:, 1], linear.bias[1] = -linear.weights[:, 0], -linear.bias[0]
             continue
-        scale = _ratio(occurs, of_class)[1] if by_bayes else np.ones(features.shape[1])
-        scaled = _with(features, features.data * scale[features.indices]) if by_bayes else features
+        scale = ngrams.ratios(occurs, of_class)[1] if by_bayes else np.ones(features.shape[1])
+        scaled = ngrams.with_values(features, features.data * scale[features.indices]) if by_bayes else features
         machine = LinearSVC(C=cost, tol=_TOLERANCE, dual=True, random_state=0)
         machine.fit(scaled, of_class, class_weights[labels])
         linear.weights[:, number] = machine.coef_[0] * scale
         linear.bias[number] = machine.intercept_[0]
     return linear
-
-
-def _with(features: Any, values: np.ndarray) -> Any:
-    return scipy.sparse.csr_matrix((values, features.indices, features.indptr), features.shape)
 
 
 def _mean(models: Sequence[Linear]) -> Linear:
@@ -249,47 +206,3 @@ def _folds(part: Encoded) -> np.ndarray:
     """The fold of each text; equal texts share a fold, otherwise duplicates would leak into the held-out fold."""
     return np.array([hashlib.blake2b(part.ids[start:start + length].tobytes(), digest_size=4).digest()[0] % _FOLDS
                      for start, length in zip(part.starts, part.lengths)])
-
-
-def _quantised(linear: Linear, mark: np.ndarray, frequency: np.ndarray) -> Dict[str, np.ndarray]:
-    """The weights as int8; the error of a weight is at most half of the scale of its column."""
-    table, scale = _levels(np.concatenate([linear.weights, frequency[:, None]], 1))
-    weights = {wide.TABLE: _with_zero_row(table), wide.SCALE: scale, wide.BIAS: linear.bias.astype(np.float32)}
-    weights.update(_keys(mark, wide.KEYS))
-    return weights
-
-
-def _quantised_characters(exact: Exact, labels: np.ndarray, max_bytes: int) -> Dict[str, np.ndarray]:
-    """The weights of the known words, and of the character n-grams for unknown words that the limit leaves room for."""
-    spelled, values = exact.characters, exact.character_weights
-    assert spelled is not None and values is not None
-    lengths = np.sqrt(spelled.by_word @ np.square(spelled.frequency))
-    words, words_scale = _levels(np.concatenate([spelled.by_word @ values, lengths[:, None]], 1))
-    weights = {wide.WORDS: words, wide.WORDS_SCALE: words_scale}
-    classes = values.shape[1]
-    most = (max_bytes - words.nbytes) // (4 + classes + 1)
-    kept = np.arange(len(spelled.mark))
-    if len(kept) > most:
-        counts = spelled.counts()
-        kept = _most_discriminative(_with(counts, np.ones(counts.nnz)), labels, classes, max(0, most))
-    if len(kept):
-        table, scale = _levels(np.concatenate([values, spelled.frequency[:, None]], 1)[kept])
-        weights.update({wide.CHARACTERS: _with_zero_row(table), wide.CHARACTERS_SCALE: scale})
-        weights.update(_keys(spelled.mark[kept], wide.CHARACTER_KEYS))
-    return weights
-
-
-def _levels(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """The values as int8, and the scale of each column, float32."""
-    scale = np.maximum(np.abs(values).max(0), 1e-9) / _LEVELS
-    return np.rint(values / scale).astype(np.int8), scale.astype(np.float32)
-
-
-def _with_zero_row(table: np.ndarray) -> np.ndarray:
-    return np.concatenate([table, np.zeros((1, table.shape[1]), table.dtype)])
-
-
-def _keys(mark: np.ndarray, prefix: str) -> Dict[str, np.ndarray]:
-    """The hashes of the n-grams of each n, by the name of the weight."""
-    return {wide.keys(int(n), prefix): (mark[mark >> 32 == n] & (2 ** 32 - 1)).astype(np.int32)
-            for n in np.unique(mark >> 32)}
