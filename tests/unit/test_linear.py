@@ -406,9 +406,24 @@ CHINESE = "".join(f"{side}\t今天的{word}在这里\n" for side, word in
                   [("a", "菜"), ("b", "球")] for _ in range(20) for word in (word, word + "很", word + "都"))
 
 
-@pytest.mark.parametrize("text, longest", [(ENGLISH, 2), (CHINESE, 3)], ids=["english", "chinese"])
-def test_ngrams_of_characters_are_longer_than_ngrams_of_words(tmp_path: Path, text: str, longest: int) -> None:
+@pytest.mark.parametrize("text, longest", [(ENGLISH * 64, 2), (CHINESE * 64, 3), (CHINESE * 32, 2)],
+                         ids=["english", "chinese", "less than 5,000 texts in chinese"])
+def test_ngrams_of_characters_are_longer_than_ngrams_of_words_in_many_texts(
+        tmp_path: Path, text: str, longest: int) -> None:
     assert max(wide.orders(inputs(tmp_path, text).wide)) == longest
+
+
+def test_ngrams_that_occur_once_are_kept_in_less_than_5000_texts(tmp_path: Path) -> None:
+    once = "a\tthe unique soup of the day is here\n"
+    few, many = inputs(tmp_path, ENGLISH * 32 + once), inputs(tmp_path, ENGLISH * 64 + once)
+    word = few.vocabulary.index(b"unique") + 2
+    assert word in few.wide[wide.keys(1)] and word not in many.wide[wide.keys(1)]
+
+
+def test_held_out_texts_choose_the_cost_if_the_texts_are_few() -> None:
+    part = random_part(60, 10)
+    costs = [wide_part.fit(part, np.ones(10), 1, MAX_BYTES, 0.1, few=few).choice.cost for few in (False, True)]
+    assert costs == [0.3, 1]
 
 
 def test_settings_choose_the_length_of_ngrams_and_disable_the_wide_part(tmp_path: Path) -> None:

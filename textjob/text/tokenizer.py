@@ -10,7 +10,7 @@ kind:
 ==========  ======================================================================================
 ``BLANK``   white space, controls, most punctuation, modifiers of emoji, U+FFFD
 ``WORD``    part of a word or number
-``SINGLE``  a token of one character: CJK characters, kana, Thai, emoji, ``! ? $``
+``SINGLE``  a token of one character: CJK characters, kana, Thai, emoji, ``! ? $``, brackets, colons, double quotes
 ``JOINER``  the apostrophe: part of a word between two letters, otherwise a blank
 ==========  ======================================================================================
 
@@ -52,6 +52,7 @@ _SINGLE = [
 # Symbols that matter for the class of a short text. Whole blocks, so that future emoji are tokens too.
 _SYMBOLS = [
     (0x21, 0x21), (0x3F, 0x3F),  # ! ?
+    (0x28, 0x29), (0x3A, 0x3A), (0x201C, 0x201D), (0x3008, 0x3011),  # ( ) : and quotes, brackets of CJK
     (0x24, 0x24), (0xA2, 0xA5), (0x20A0, 0x20CF),  # currencies
     (0x2190, 0x21FF), (0x2300, 0x23FF), (0x2460, 0x27BF), (0x2900, 0x297F), (0x2B00, 0x2BFF),
     (0x1F000, 0x1FAFF),
@@ -82,7 +83,7 @@ def code_points() -> Tuple[np.ndarray, np.ndarray]:
         kind[first:last + 1] = SINGLE
     for first, last in _BLANK:
         kind[first:last + 1] = BLANK
-    for code in (0xFF01, 0xFF04, 0xFF1F):  # full-width ! $ ?
+    for code in (0xFF01, 0xFF04, 0xFF08, 0xFF09, 0xFF1A, 0xFF1F):  # full-width ! $ ( ) : ?
         kind[code], folded[code] = SINGLE, code - 0xFEE0
     kind[list(_APOSTROPHES)], folded[list(_APOSTROPHES)] = JOINER, _APOSTROPHES[0]
     return kind, np.where(kind == BLANK, np.arange(_CODE_POINTS, dtype=np.int32), folded)

@@ -14,6 +14,9 @@ from textjob.text.vectors import Vectors
 from textjob.training import wide_part
 
 
+_FEW = 5000  # training texts; below, n-grams that occur once are kept (docs/accuracy.md)
+
+
 class Inputs(NamedTuple):
     """The inputs that all models of a job share."""
 
@@ -84,10 +87,11 @@ def with_final_wide_part(inputs: Inputs, settings: Settings) -> Inputs:
 
 
 def _fitted(part: Encoded, inputs: Inputs, settings: Settings) -> wide_part.Fitted:
-    characters = _most_are_characters(inputs.vocabulary, inputs.train)
+    characters, few = _most_are_characters(inputs.vocabulary, inputs.train), len(inputs.train.labels) < _FEW
     return wide_part.fit(
-        part, class_weights(inputs, settings), settings.wide_ngrams or (3 if characters else 2),
-        _max_bytes(inputs.vocabulary), settings.label_smoothing, [] if characters else inputs.vocabulary, inputs.choice)
+        part, class_weights(inputs, settings), settings.wide_ngrams or (3 if characters and not few else 2),
+        _max_bytes(inputs.vocabulary), settings.label_smoothing, [] if characters else inputs.vocabulary,
+        inputs.choice, few)
 
 
 def class_weights(inputs: Inputs, settings: Settings) -> np.ndarray:
@@ -102,7 +106,7 @@ def class_weights(inputs: Inputs, settings: Settings) -> np.ndarray:
 def _most_are_characters(words: List[bytes], part: Encoded) -> bool:
     """Whether most tokens are single characters, as in Chinese.
 
-    Then the longest n-gram has 3 tokens by default, else 2, and words have no character n-grams.
+    Then the longest n-gram of many texts has 3 tokens by default, else 2, and words have no character n-grams.
     """
     single = np.array([False, False] + [len(word) > 1 and len(word.decode("utf-8")) == 1 for word in words])
     return bool(single[part.ids].mean() > 0.5)

@@ -22,7 +22,7 @@ from textjob.training import characters, ngrams, quantisation
 from textjob.training.characters import Characters
 
 MIN_TEXTS = 2
-"""An n-gram is kept if it occurs in at least this many texts of the training part; in short texts, if it occurs."""
+"""An n-gram is kept if it occurs in at least this many texts of the training part; in short or few texts, in one."""
 
 _SHORT = 8         # tokens per text on average, where tokens are words
 
@@ -78,7 +78,7 @@ class Fitted(NamedTuple):
 
 
 def fit(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, label_smoothing: float,
-        words: Sequence[bytes] = (), choice: Optional[Choice] = None) -> Fitted:
+        words: Sequence[bytes] = (), choice: Optional[Choice] = None, few: bool = False) -> Fitted:
     """Fit a wide part. It is empty if no n-gram occurs twice or the limit is below the size of one n-gram.
 
     Args:
@@ -89,8 +89,9 @@ def fit(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, 
         label_smoothing: as in the training of the network, so that both have comparable confidence.
         words: the vocabulary, if n-grams of the characters of words are features too.
         choice: that of an earlier fit; otherwise held-out texts of the part decide.
+        few: the texts are so few that n-grams which occur once are kept, and held-out texts decide the cost, too.
     """
-    exact = fit_exactly(part, class_weights, longest, max_bytes, label_smoothing, words, choice)
+    exact = fit_exactly(part, class_weights, longest, max_bytes, label_smoothing, words, choice, few)
     if not len(exact.mark):
         return Fitted({}, exact.choice)
     weights = quantisation.of_tokens(*exact.linear, exact.mark, exact.frequency)
@@ -102,11 +103,11 @@ def fit(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, 
 
 
 def fit_exactly(part: Encoded, class_weights: np.ndarray, longest: int, max_bytes: int, label_smoothing: float,
-                words: Sequence[bytes] = (), choice: Optional[Choice] = None) -> Exact:
+                words: Sequence[bytes] = (), choice: Optional[Choice] = None, few: bool = False) -> Exact:
     """The weights before quantisation; the arguments are those of :func:`fit`."""
     classes = len(class_weights)
     by_word = (len(words) + 2) * (classes + 1)
-    least = 1 if len(words) and part.lengths.mean() < _SHORT else MIN_TEXTS
+    least = 1 if few or (len(words) and part.lengths.mean() < _SHORT) else MIN_TEXTS
     spelled = characters.count(part, words, least) if len(words) and by_word <= max_bytes // 2 else None
     if spelled is not None and not len(spelled.mark):
         spelled = None
@@ -124,7 +125,7 @@ def fit_exactly(part: Encoded, class_weights: np.ndarray, longest: int, max_byte
         occurs, mark = occurs[:, kept], mark[kept]
     frequency = np.log(occurs.shape[0] / np.asarray(occurs.sum(0)).ravel()) + 1
     features = normalize(occurs @ scipy.sparse.diags(frequency)).tocsr()
-    share, costs = 1.0, _COSTS[:1]  # the share of the n-grams of tokens in the squared length of the whole vector
+    share, costs = 1.0, _COSTS if few else _COSTS[:1]  # the share of the n-grams of tokens in the squared length of the whole vector
     if spelled is not None:
         share, costs = 0.5, _COSTS  # on thucnews the greater cost lowers accuracy by 0.2 points
         features = scipy.sparse.hstack([features, spelled.features()]).tocsr() * np.sqrt(share)
