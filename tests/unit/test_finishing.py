@@ -36,7 +36,7 @@ def test_without_dev_rows_or_with_one_the_temperature_is_near_1(rows: int) -> No
 
 def test_the_temperature_has_the_lowest_cross_entropy_with_a_log_normal_prior() -> None:
     logits = calibrated() * 1.7
-    losses = {t: metrics.cross_entropy(logits / t, TARGETS) + 10 * np.log(t) ** 2 for t in np.geomspace(0.25, 4, 81)}
+    losses = {t: metrics.cross_entropy(logits / t, TARGETS) + 20 * np.log(t) ** 2 for t in np.geomspace(0.25, 4, 81)}
     assert finishing.best_temperature(logits, TARGETS) == min(losses, key=lambda t: losses[t])
 
 

@@ -52,7 +52,7 @@ def test_the_weight_has_the_lowest_cross_entropy_with_a_log_normal_prior() -> No
         for factor in factors:
             logits = factor * own + wide
             losses.append(np.sum(np.log(np.exp(logits).sum(1)) - (logits * TARGETS).sum(1))
-                          + np.log(factor / 0.5) ** 2)
+                          + 4 * np.log(factor / 2.0 ** -1.5) ** 2)
         assert weight(own, wide) == factors[int(np.argmin(losses))]
         found.add(weight(own, wide))
     assert len(found) > 2
@@ -91,7 +91,8 @@ def test_the_dev_figures_with_a_wide_part_are_those_of_the_sum_with_the_chosen_w
     network = scale * (NETWORK + np.float32(2) * np.eye(4, 3, dtype=np.float32)[LABELS])
     figures = dev_weight.DevEvaluation(LABELS, NAMES, CLASS_WEIGHTS, WIDE).figures(network)
     factors = 2.0 ** np.arange(-3, 1.5, 0.5)
-    losses = [cross_entropy(factor * network + WIDE, CLASS_WEIGHTS) + np.log(factor / 0.5) ** 2 for factor in factors]
+    losses = [cross_entropy(factor * network + WIDE, CLASS_WEIGHTS) + 4 * np.log(factor / 2.0 ** -1.5) ** 2
+              for factor in factors]
     assert figures["network_weight"] == factors[int(np.argmin(losses))]
     logits = figures["network_weight"] * network + WIDE
     expected = metrics.evaluate(LABELS, logits.argmax(1), NAMES)
@@ -101,4 +102,5 @@ def test_the_dev_figures_with_a_wide_part_are_those_of_the_sum_with_the_chosen_w
 
 def test_the_loss_is_infinite_if_the_training_part_has_no_label_of_the_dev_part() -> None:
     figures = dev_weight.DevEvaluation(np.array([3, 3]), NAMES, CLASS_WEIGHTS, WIDE[:2]).figures(NETWORK[:2])
-    assert figures == {"network_weight": 0.5, "val_accuracy": 0.0, "val_macro_f1": 0.0, "val_loss": float("inf")}
+    assert figures == {"network_weight": 2.0 ** -1.5, "val_accuracy": 0.0, "val_macro_f1": 0.0,
+                       "val_loss": float("inf")}

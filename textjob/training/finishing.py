@@ -17,7 +17,7 @@ from textjob.training.classifier import Classifier
 from textjob.training.inputs import Inputs
 
 _TEMPERATURES = np.geomspace(0.25, 4, 81)
-_PRIOR = 10.0  # nats of penalty for a temperature of e or 1/e, for dev parts of a few rows
+_PRIOR = 20.0  # nats of penalty for a temperature of e or 1/e, for dev parts of a few rows
 
 
 def finish(trained: Classifier, result: TrainingResult, inputs: Inputs, final: Inputs

@@ -13,7 +13,6 @@ from textjob.text.encoding import Encoded, TextEncoder, joined
 from textjob.text.vectors import Vectors
 from textjob.training import wide_part
 
-
 _FEW = 5000  # training texts; below, n-grams that occur once are kept (docs/accuracy.md)
 
 
