@@ -54,6 +54,9 @@ demo: $(VENV)/demo
 	@for package in $(DEMO)/*/model; do $(RUN) infer.py check --model $$package || exit 1; done
 	@$(RUN) benchmarks/compare.py $(DEMO) "The striker scored twice in the final minutes and won the cup." \
 	    "Shares fell after the bank warned that profits would drop." "The new phone runs a faster chip."
+	@echo
+	@echo "The report: $(DEMO)/report/report.html"
+	@echo "To serve the best model: $(RUN) $(PIP_INSTALL) -r requirements-serve.txt && $(RUN) infer.py serve --model $(DEMO)/model"
 
 test: lint unit
 

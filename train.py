@@ -86,6 +86,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
     """Train, evaluate, export, verify and package one model after the other."""
     # Imported here because they import TensorFlow, which takes seconds: settings and data are checked before.
     from textjob import metrics
+    from textjob.job import disk
     from textjob.packaging import config_json, export, golden, model_card, package
     from textjob.report import predictions
     from textjob.results import as_json
@@ -110,6 +111,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
         phases.end("wide part")
         print(f"{len(inputs.vocabulary):,} words in the vocabulary, {inputs.ngrams:,} n-grams in the wide part",
               flush=True)
+        disk.check(output.root, names, inputs, job)
         for name in names:
             checkpoints = output.checkpoints(name)
             with interruption.deferred():
@@ -167,4 +169,5 @@ if __name__ == "__main__":
     process.interrupts_raise()
     process.without_keras()
     with interruption.handled():
-        sys.exit(errors.run(lambda: main(sys.argv[1:], textjob.START)))
+        sys.exit(errors.run(lambda: main(sys.argv[1:], textjob.START),
+                            f"{errors.ON_INTERRUPT}; the same command continues from the last checkpoint"))

@@ -24,6 +24,8 @@ from typing import Callable, Iterable
 INTERRUPTED, BROKEN_PIPE = 130, 141
 """Exit codes of a shell for SIGINT and SIGPIPE."""
 
+ON_INTERRUPT = "interrupted by Ctrl-C"
+
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Codes of the operating system for a full disk, an exceeded quota and a file that is too large for its disk."""
 
@@ -104,8 +106,11 @@ def shown(message: str) -> str:
     return "\n  ".join(one_line(line) for line in message.split("\n  "))
 
 
-def run(main: Callable[[], int]) -> int:
-    """Call ``main``, and turn what a user can resolve into a sentence on standard error and an exit code."""
+def run(main: Callable[[], int], interrupted: str = ON_INTERRUPT) -> int:
+    """Call ``main``, and turn what a user can resolve into a sentence on standard error and an exit code.
+
+    ``interrupted`` is the sentence after Ctrl-C.
+    """
     try:
         code = main()
         sys.stdout.flush()
@@ -113,7 +118,7 @@ def run(main: Callable[[], int]) -> int:
     except JobError as error:
         return _failed(str(error), error.exit_code)
     except KeyboardInterrupt as interrupt:
-        return _failed(str(interrupt) or "interrupted", INTERRUPTED)
+        return _failed(str(interrupt) or interrupted, INTERRUPTED)
     except BrokenPipeError:
         # The reader of standard output has ended (| head). Python flushes it once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -125,6 +130,12 @@ def run(main: Callable[[], int]) -> int:
         if error.filename is None:
             raise
         return _failed(_place(error), JobError.exit_code)
+    except Exception as error:  # TensorFlow raises its own exceptions, with the text of the operating system
+        reasons = [line for line in str(error).splitlines() if any(os.strerror(code) in line for code in DISK_FULL)]
+        if not reasons:
+            raise
+        reason = re.sub(r"{{.*?}} | \[Op:\w+\]", "", reasons[0])  # without the names of ops
+        return _failed(f"{reason}; free some space, then run the same command again", DiskFullError.exit_code)
 
 
 def _place(error: OSError) -> str:

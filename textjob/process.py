@@ -10,18 +10,28 @@ import signal
 import sys
 import tempfile
 import threading
-from typing import Iterator, Set
+from types import FrameType
+from typing import Iterator, Optional, Set
 
-from textjob.errors import INTERRUPTED
+from textjob.errors import INTERRUPTED, ON_INTERRUPT
 
 _BANNER = re.compile(rb"oneDNN custom operations|oneDNN supports DT_INT32|before absl::InitializeLog|"
                      rb"cpu_feature_guard|rebuild TensorFlow with|^To enable the following instructions")
 
 
+class _StandardError:
+    descriptor = 2  # another one while standard error is held back
+
+
 def exit_on_interrupt() -> None:
-    """Let Ctrl-C end the process with 130 and without a traceback while modules are imported."""
+    """Let Ctrl-C end the process with 130, a sentence and no traceback while modules are imported."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+        signal.signal(signal.SIGINT, _exit)
+
+
+def _exit(_number: int, _frame: Optional[FrameType]) -> None:
+    os.write(_StandardError.descriptor, f"error: {ON_INTERRUPT}\n".encode("ascii"))
+    os._exit(INTERRUPTED)
 
 
 def interrupts_raise() -> None:
@@ -95,13 +105,14 @@ def _without_banner() -> Iterator[None]:
     """Hold back standard error, of C++ too, and print it at the end without TensorFlow's start-up messages."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held_back:
-        original = os.dup(2)
+        original = _StandardError.descriptor = os.dup(2)
         os.dup2(held_back.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(original, 2)
+            _StandardError.descriptor = 2
             os.close(original)
             held_back.seek(0)
             lines = b"".join(line for line in held_back if not _BANNER.search(line))

@@ -80,7 +80,7 @@ def test_ctrl_c_ends_a_job_with_130_at_any_moment(moment: float, data: Path, tmp
     time.sleep(moment)
     job.send_signal(signal.SIGINT)
     _, err = job.communicate()
-    assert job.returncode == 130 and "Traceback" not in err
+    assert job.returncode == 130 and "Traceback" not in err and "error: interrupted by Ctrl-C" in err
 
 
 @pytest.mark.parametrize("rows, reason", [

@@ -22,7 +22,7 @@ from textjob.training.classifier import Classifier
 from textjob.training.dev_weight import DevEvaluation
 from textjob.training.inputs import Inputs, class_weights
 from textjob.training.optimizer import Optimizer
-from textjob.training.progress import Progress
+from textjob.training.progress import Estimate, Progress
 from textjob.training.step import Step
 
 STEPS_PER_CALL = 8
@@ -60,6 +60,7 @@ class Run:
         self.epoch_seconds = 0.0
         self._since = time.time()
         self._restore()
+        self._estimate = Estimate(name, steps - self.step, self.epochs - self.epoch + 1)
 
     @property
     def best_epoch(self) -> int:
@@ -108,6 +109,9 @@ class Run:
                                f"set --learning_rate below {self._settings.learning_rate:g}")
             self.loss, self.step, self.batch = self.loss + float(loss) * len(rows), self.step + 1, self.batch + 1
             progress.show(self.batch, float(loss))
+        for line in self._estimate.line(len(some)):
+            progress.clear()
+            print(line, flush=True)
 
     def end_epoch(self) -> None:
         """Evaluate on dev, append a row to the history, and keep the weights if they are the best."""
