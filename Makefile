@@ -56,7 +56,7 @@ demo: $(VENV)/demo
 	    "Shares fell after the bank warned that profits would drop." "The new phone runs a faster chip."
 	@echo
 	@echo "The report: $(DEMO)/report/report.html"
-	@echo "To serve the best model: $(RUN) $(PIP_INSTALL) -r requirements-serve.txt && $(RUN) infer.py serve --model $(DEMO)/model"
+	@echo "To serve the best model: $(RUN) -m pip install -r requirements-serve.txt && $(RUN) infer.py serve --model $(DEMO)/model"
 
 test: lint unit
 
