@@ -16,16 +16,19 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import List, Sequence
+from typing import TYPE_CHECKING, List, Sequence
 
 import textjob
 from textjob import errors, manifest, process
 from textjob.data.dataset import Dataset, read_dataset
 from textjob.flags import from_flags
-from textjob.job import interruption, lock, nodes, storage
+from textjob.job import interruption, lock, nodes, several_nodes, storage
 from textjob.job.output import Output
 from textjob.job.phases import Phases
 from textjob.settings import Settings
+
+if TYPE_CHECKING:
+    from textjob.training.workers import Workers
 
 
 def main(argv: Sequence[str], start: float = 0.0) -> int:
@@ -35,15 +38,21 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
     """
     phases = Phases(start or time.time())
     node = nodes.node(argv)
-    if not node.trains:
+    if node.role != "worker":
         print(node.reason)
         return 0
     job, ignored = from_flags(argv)
+    cluster = several_nodes.cluster_of(argv, job)
+    if not node.trains:
+        if cluster:
+            return several_nodes.follow(cluster, job)
+        print(node.reason)
+        return 0
     if ignored:
         print(f"ignored flags, which are not settings of this job: {' '.join(ignored)}")
     storage.check_writable(job.train_url, "--train_url")
     with lock.held(job.train_url), storage.workspace(job.train_url) as work, \
-            storage.fetched(job.data_url) as data_url:
+            storage.fetched(job.data_url) as data_url, several_nodes.opened(cluster, job) as connect:
         data = read_dataset(data_url, job)
         print("\n".join(data.notes))
         print(f"{len(data.train.texts):,} training, {len(data.dev.texts):,} dev and {len(data.test.texts):,} test "
@@ -53,14 +62,16 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
             if job.vectors:
                 job = replace(job, vectors_sha256=manifest.sha256(vectors_file))
             output = Output(job, data, work)
-            run(job, data, vectors_file, output, phases)
+            workers = run(job, data, vectors_file, output, phases, connect)
             publish(output, job, data, data_url, phases)
+            workers.wait()
     print(f"time: {phases}")
     return 0
 
 
-def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases) -> None:
-    """Train the models that are not finished."""
+def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases,
+        connect: several_nodes.Connect) -> "Workers":
+    """Train the models that are not finished; returns the nodes that have trained them."""
     finished = output.open()
     for name in finished:
         print(f"{name}: finished before; package in {output.place(name + '/model')}")
@@ -71,6 +82,7 @@ def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases:
         process.import_tensorflow()
         interruption.stop_if_requested()
         phases.end("import TensorFlow")
+    workers = connect(data, unfinished)
     for name, keys in outdated.items():
         from textjob.packaging.repackage import repackage
 
@@ -78,11 +90,12 @@ def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases:
         output.send(name)
         print(f"{name}: package written again, without training, for {'; '.join(keys)}")
     if unfinished:
-        train_models(unfinished, job, data, vectors_file, output, phases)
+        train_models(unfinished, job, data, vectors_file, output, phases, workers)
+    return workers
 
 
-def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases
-                 ) -> None:
+def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases,
+                 workers: "Workers") -> None:
     """Train, evaluate, export, verify and package one model after the other."""
     # Imported here because they import TensorFlow, which takes seconds: settings and data are checked before.
     from textjob import metrics
@@ -115,8 +128,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
         for name in names:
             checkpoints = output.checkpoints(name)
             with interruption.deferred():
-                classifier, trained = trainer.train(
-                    name, inputs, job, output.logs(name), checkpoints, interruption.requested)
+                classifier, trained = trainer.train(name, inputs, job, output.logs(name), checkpoints, workers)
             interruption.stop_if_requested()
             phases.end("training")
             on_dev = classifier.predict(inputs.dev)

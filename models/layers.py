@@ -12,7 +12,7 @@ Weights = Dict[str, Any]
 """Name to float32 array (initial values), variable (training) or tensor (export)."""
 
 Dropout = Callable[[Any], Any]
-"""Drops units of a tensor: :func:`dropout` with noise that the caller provides."""
+"""Drops units of a tensor: :func:`dropout` with noise that the caller provides. The first axis are the texts."""
 
 
 def dropout(x: Any, keep_prob: Any, noise: Any) -> Any:

@@ -8,6 +8,7 @@
     ├── RefusedError         4   the output folder holds the results of another run; nothing was changed
     ├── PackageError         5   a package is damaged or not deployable, or a model cannot be adopted
     ├── TerminatedError      6   stopped by SIGTERM; the same command continues from the last checkpoint
+    │   └── WorkerLostError  6   another node of the job has ended; the same command on all nodes continues
     ├── DiskFullError        7   the disk is full; free some space, then run the same command again
     └── StorageError         8   the object store refused a request or returned an error
 
@@ -64,6 +65,10 @@ class TerminatedError(JobError):
     """Stopped by SIGTERM; the same command continues from the last checkpoint."""
 
     exit_code = 6
+
+
+class WorkerLostError(TerminatedError):
+    """Another node of the job has ended or does not respond; the same command on all nodes continues."""
 
 
 class DiskFullError(JobError):

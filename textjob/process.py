@@ -85,23 +85,27 @@ def without_onednn() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow and start its runtime, without its start-up messages and its warnings on the classic API."""
+def import_tensorflow(starts_runtime: bool = True) -> None:
+    """Import TensorFlow and start its runtime, without its start-up messages and its warnings on the classic API.
+
+    The runtime is not started where other nodes have to be named to it first.
+    """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in ("tensorflow", "absl"):
         logging.getLogger(name).setLevel(logging.ERROR)  # the classic loader and exporter are deprecated, and needed
     exit_on_interrupt()  # an interrupted import can leave TensorFlow half initialised
-    with _without_banner():
+    with without_banner():
         import tensorflow as tf
 
-        tf.transpose(tf.constant([[0]]))  # the runtime prints its messages with the first op, oneDNN with this one
+        if starts_runtime:
+            tf.transpose(tf.constant([[0]]))  # the runtime prints its messages with the first op, oneDNN with this one
     interrupts_raise()
 
 
 @contextlib.contextmanager
-def _without_banner() -> Iterator[None]:
+def without_banner() -> Iterator[None]:
     """Hold back standard error, of C++ too, and print it at the end without TensorFlow's start-up messages."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held_back:

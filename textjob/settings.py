@@ -87,6 +87,11 @@ class Settings(DataSettings):
         True, "run", "show texts of the data and n-grams in the report; with false it has only their places")
     checkpoint_seconds: float = _setting(
         300.0, "run", "seconds between two checkpoints within an epoch; there is one after each epoch, too", least=0)
+    worker_port: int = _setting(
+        2222, "run", "port of every node of a job on several nodes, where the platform names hosts without a port",
+        least=1, most=65535)
+    worker_start_seconds: float = _setting(
+        600.0, "run", "seconds to wait for the other nodes before the training starts", above=0)
 
     max_length: int = _setting(
         256, "training", "tokens per text; the rest is cut, because long texts cost time in proportion",

@@ -22,6 +22,7 @@ from textjob.training.checkpoints import Checkpoints
 from textjob.training.inputs import Inputs, class_weights, with_wide_part
 from textjob.training.optimizer import Optimizer
 from textjob.training.step import Step
+from textjob.training.workers import Workers
 
 pytestmark = pytest.mark.trains
 
@@ -112,10 +113,10 @@ def test_a_run_that_is_interrupted_after_each_step_has_the_result_of_an_uninterr
     checkpoints, facts, lines = Checkpoints(tmp_path / "checkpoints" / "cnn", {}), [], []
     for _ in range(EPOCHS * (STEPS + 1)):
         with pytest.raises(TerminatedError, match="run the same command again"):
-            train(tmp_path, settings, interrupted=lambda: True)
+            train(tmp_path, settings, workers=Workers(lambda: True))
         facts.append(checkpoints.facts())
         lines += capsys.readouterr().out.splitlines()
-    _, result = train(tmp_path, settings, interrupted=lambda: True)
+    _, result = train(tmp_path, settings, workers=Workers(lambda: True))
     assert [(each["epoch"], each["batch"], each["step"]) for each in facts] == [
         (1, 1, 1), (1, 2, 2), (1, 3, 3), (2, 0, 3), (2, 1, 4), (2, 2, 5), (2, 3, 6), (3, 0, 6)]
     assert [line for line in lines if "resumes" in line] == [

@@ -20,7 +20,8 @@ from textjob.training.checkpoints import Checkpoint, Checkpoints
 from textjob.training.inputs import Inputs, class_weights, prepare, with_wide_part
 from textjob.training.optimizer import Optimizer
 from textjob.training.progress import Progress
-from textjob.training.step import Step, unchanged
+from textjob.training.step import Step
+from textjob.training.workers import Gradients, Share, Workers, share
 
 pytestmark = pytest.mark.trains
 
@@ -152,25 +153,70 @@ def test_a_feed_outside_of_the_graph_gives_the_same_bits_as_tensors_in_memory(
     assert all(np.array_equal(state[key], other_state[key]) for key in state)
 
 
+class Reducing(Workers):
+    """One node whose gradients are multiplied by a factor."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self._factor = factor
+
+    def reduce(self, loss: Any, gradients: Gradients) -> Tuple[Any, Gradients]:
+        return loss, {name: tf.IndexedSlices(g.values * self._factor, g.indices) if isinstance(g, tf.IndexedSlices)
+                      else g * self._factor for name, g in gradients.items()}
+
+
 def test_the_reduced_gradients_are_the_ones_that_are_applied(inputs: Inputs, small_data: Path) -> None:
-    """The mean over two workers with equal gradients changes nothing; gradients of zero leave the variables as is."""
-
-    def mean_of_two(gradients: Dict[str, Any]) -> Dict[str, Any]:
-        return {name: tf.IndexedSlices(tf.concat([g.values, g.values], 0) / 2, tf.concat([g.indices] * 2, 0))
-                if isinstance(g, tf.IndexedSlices) else (g + g) / 2 for name, g in gradients.items()}
-
-    def zero(gradients: Dict[str, Any]) -> Dict[str, Any]:
-        return {name: tf.IndexedSlices(g.values * 0, g.indices) if isinstance(g, tf.IndexedSlices) else g * 0
-                for name, g in gradients.items()}
-
     settings, source = job(small_data), feed.in_memory(inputs.train)
-    single = steps(inputs, settings, source, reduce=unchanged)[1]
-    double = steps(inputs, settings, source, reduce=mean_of_two)[1]
-    for key, value in single.items():
-        np.testing.assert_allclose(double[key], value, rtol=1e-4, atol=1e-6)
-    still = steps(inputs, settings, source, reduce=zero)[1]
+    single = steps(inputs, settings, source)[1]
+    unchanged = steps(inputs, settings, source, workers=Reducing(1.0))[1]
+    assert all(np.array_equal(unchanged[key], value) for key, value in single.items())
+    still = steps(inputs, settings, source, workers=Reducing(0.0))[1]
     initial = classifier.new("cnn", inputs, settings).variables
     assert all(np.array_equal(still["weight/" + name], variable.numpy()) for name, variable in initial.items())
+
+
+class OneOf(Workers):
+    """A node of several, without a connection to the others."""
+
+    def __init__(self, number: int, nodes: int) -> None:
+        super().__init__()
+        self._number, self._nodes = number, nodes
+
+    def share(self, texts: Any) -> Share:
+        return share(texts, self._number, self._nodes)
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+@pytest.mark.parametrize("texts, nodes", [(16, 2), (15, 4), (7, 3), (2, 3), (1, 2)])
+def test_the_losses_and_gradients_of_all_shares_add_up_to_those_of_the_batch(
+        model: str, texts: int, nodes: int, inputs: Inputs, small_data: Path) -> None:
+    """Dropout and the dropout of words, too: the noise of a text does not depend on the number of nodes."""
+    settings = job(small_data)
+    ids, labels = feed.in_memory(inputs.train)(tf.range(3, 3 + texts, dtype=tf.int64))
+    network = classifier.new(model, inputs, settings)
+
+    def gradients(workers: Workers) -> Tuple[float, Dict[str, np.ndarray]]:
+        step = Step(network, feed.in_memory(inputs.train), Optimizer(network.variables, 0.01, 100),
+                    class_weights(inputs, settings), settings, workers)
+        loss, made = step.gradients(ids, labels, tf.constant(5))
+        return float(loss), {name: tf.convert_to_tensor(value).numpy() for name, value in made.items()}
+
+    loss, expected = gradients(Workers())
+    parts = [gradients(OneOf(number, nodes)) for number in range(nodes)]
+    assert sum(part[0] for part in parts) == pytest.approx(loss, rel=1e-5)
+    for name, value in expected.items():
+        np.testing.assert_allclose(sum(part[1][name] for part in parts), value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("texts", range(1, 12))
+def test_the_shares_of_a_batch_are_every_text_once_and_differ_by_one_text_at_most(texts: int) -> None:
+    shares = [share(tf.constant(texts), number, 3) for number in range(3)]
+    rows = [list(range(int(each.first), int(each.first) + int(each.texts))) for each in shares]
+    assert sum(float(each.weight) for each in shares) == pytest.approx(1)
+    if texts < 3:
+        assert rows == [list(range(texts))] * 3  # a share without a text would have no gradient
+    else:
+        assert sum(rows, []) == list(range(texts)) and max(map(len, rows)) - min(map(len, rows)) <= 1
 
 
 # Epochs
@@ -233,7 +279,7 @@ def test_an_interruption_ends_the_run_after_a_checkpoint_of_the_last_step(
     settings = job(small_data, "--epochs", "2", "--batch_size", "16")  # 15 batches per epoch, 8 steps per call
     checkpoints = Checkpoints(tmp_path / "checkpoints", {})
     with pytest.raises(TerminatedError):
-        trainer.train("cnn", inputs, settings, tmp_path, checkpoints, interrupted=lambda: True)
+        trainer.train("cnn", inputs, settings, tmp_path, checkpoints, Workers(lambda: True))
     assert checkpoints.facts()["step"] == 8
     resumed = trainer.train("cnn", inputs, settings, tmp_path, checkpoints)[1]
     complete = train("cnn", inputs, settings, tmp_path / "complete")[1]

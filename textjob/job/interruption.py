@@ -33,6 +33,11 @@ def handled() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def restore_handler() -> None:
+    """Handle SIGTERM again after a library has installed its own handler."""
+    signal.signal(signal.SIGTERM, _handle)
+
+
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
     """Inside this block, SIGTERM takes effect when :func:`stop_if_requested` is called."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Sequence
 
 from textjob.flags import PLATFORM_FLAGS
+from textjob.job import tf_config
 
 VARIABLES: Dict[str, str] = {
     "data_url": "--data_url, when an input of the job is \"obtained from\" the environment",
@@ -27,13 +28,15 @@ VARIABLES: Dict[str, str] = {
     "VC_WORKER_NUM": "the same",
     "DLS_TASK_NUMBER": "the same, in old custom images",
     "VC_WORKER_HOSTS": "host names of the nodes, separated by commas",
+    "TF_CONFIG": "addresses of the workers and the number of this one, as TensorFlow defines it; it overrides the rest",
 }
 CACHE = Path("/cache")
 """The fast local disk of the platform's training nodes."""
 
 
 class Node(NamedTuple):
-    """One process of a job: its role (``worker`` or ``ps``), its number from 0, and the number of nodes of its role."""
+    """One process of a job: its role (``worker``, ``ps``, ``evaluator``), its number from 0, the number of such nodes.
+    """
 
     role: str
     number: int
@@ -42,28 +45,38 @@ class Node(NamedTuple):
     @property
     def trains(self) -> bool:
         """Whether this is the first worker."""
-        return self.role != "ps" and self.number == 0
+        return self.role == "worker" and self.number == 0
 
     @property
     def reason(self) -> str:
         """Why this node does not train."""
         if self.role == "ps":
             return "this node is a parameter server, which has no work in this job; it ends"
+        if self.role != "worker":
+            return f"this node has the role {self.role}, which has no work in this job; it ends"
         return f"node {self.number + 1} of {self.of}: the first node trains, this node ends"
 
 
 def node(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> Node:
-    """The node of this process, by the platform's flags, else by its variables, else the only node."""
+    """The node of this process, by ``TF_CONFIG``, else the platform's flags, else its variables, else the only node."""
+    config = tf_config.read(environment)
+    if config is not None:
+        return Node(config.role, config.number, max(1, len(config.addresses)))
     flags = _platform_flags(argv)
     role = flags.get("job_name") or flags.get("task_name") or environment.get("MA_TASK_NAME") or "worker"
     index = _first_number([
         flags.get("task_index", ""), flags.get("rank", "") if "init_method" in flags else "",
         environment.get("VC_TASK_INDEX", ""), environment.get("DLS_TASK_INDEX", "")], 0)
-    hosts = flags.get("worker_hosts") or environment.get("VC_WORKER_HOSTS", "")
     count = _first_number([flags.get("world_size", ""), environment.get("VC_WORKER_NUM", ""),
                            environment.get("MA_NUM_HOSTS", ""), environment.get("DLS_TASK_NUMBER", "")], 1)
-    named = len([host for host in hosts.split(",") if host])
-    return Node("ps" if role.startswith("ps") else "worker", index, max(count, named, index + 1))
+    count = max(count, len(worker_hosts(argv, environment)), index + 1)
+    return Node("ps" if role.startswith("ps") else "worker", index, count)
+
+
+def worker_hosts(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> List[str]:
+    """The hosts of the workers, by the platform's flag, else by its variable; those of the flag have a port."""
+    hosts = _platform_flags(argv).get("worker_hosts") or environment.get("VC_WORKER_HOSTS", "")
+    return [host.strip() for host in hosts.split(",") if host.strip()]
 
 
 def _platform_flags(argv: Sequence[str]) -> Dict[str, str]:

@@ -3,7 +3,7 @@
 The loss is the cross-entropy with label smoothing (Szegedy et al. 2016). Noise comes from stateless ops keyed by the
 seed and the number of the step, so a step does not depend on hidden state.
 """
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,14 +14,7 @@ from textjob.text import tokenizer
 from textjob.training.classifier import Classifier
 from textjob.training.feed import Feed
 from textjob.training.optimizer import Optimizer
-
-Gradients = Dict[str, Any]
-Reduce = Callable[[Gradients], Gradients]
-
-
-def unchanged(gradients: Gradients) -> Gradients:
-    """The reduction of a single worker."""
-    return gradients
+from textjob.training.workers import Gradients, Share, Workers
 
 
 class Step:
@@ -33,14 +26,13 @@ class Step:
         optimizer: applies the gradients.
         class_weights: the weight of a text of each class, float32 ``[classes]``.
         settings: dropout, label smoothing and seed.
-        reduce: combines the gradients of several workers, inside the graph, before they are applied. A gradient of
-            the embedding is an ``IndexedSlices``.
+        workers: the nodes that share the batches and add up their gradients.
     """
 
     def __init__(self, classifier: Classifier, feed: Feed, optimizer: Optimizer, class_weights: np.ndarray,
-                 settings: Settings, reduce: Reduce = unchanged) -> None:
+                 settings: Settings, workers: Optional[Workers] = None) -> None:
         self._classifier, self._feed, self._optimizer = classifier, feed, optimizer
-        self._class_weights, self._settings, self._reduce = class_weights, settings, reduce
+        self._class_weights, self._settings, self._workers = class_weights, settings, workers or Workers()
         # The only trace is called directly, because a search for it takes longer than the padding of a batch.
         self._run = tf.function(self._steps, input_signature=[
             tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)],
@@ -53,12 +45,17 @@ class Step:
         several batches takes 10 % less time than one call for each.
         """
         limits = np.cumsum([0] + [len(rows) for rows in order], dtype=np.int64)
-        losses: np.ndarray = self._run(
-            tf.constant(np.concatenate(order)), tf.constant(limits), tf.constant(number)).numpy()
+        with self._workers.connected():
+            losses: np.ndarray = self._run(
+                tf.constant(np.concatenate(order)), tf.constant(limits), tf.constant(number)).numpy()
         return losses
 
     def _steps(self, rows: Any, limits: Any, number: Any) -> Any:
         count = tf.shape(limits)[0] - 1
+        if self._workers.several:  # an exchange inside of a loop cannot change its shape from batch to batch
+            with tf.control_dependencies([tf.debugging.assert_equal(count, 1)]):
+                ids, labels = self._feed(rows)
+            return self._step(ids, labels, number)[None]
 
         def step(i: Any, losses: Any) -> Any:
             ids, labels = self._feed(rows[limits[i]:limits[i + 1]])
@@ -68,14 +65,17 @@ class Step:
         return tf.while_loop(lambda i, _: i < count, step, (0, losses), parallel_iterations=1)[1].stack()
 
     def _step(self, ids: Any, labels: Any, number: Any) -> Any:
-        loss, gradients = self.gradients(ids, labels, number)
-        self._optimizer.apply(self._reduce(gradients), number)
+        loss, gradients = self._workers.reduce(*self.gradients(ids, labels, number))
+        self._optimizer.apply(gradients, number)
         return loss
 
     def gradients(self, ids: Any, labels: Any, number: Any) -> Tuple[Any, Gradients]:
-        """The mean loss of a batch, and its gradient by each variable."""
+        """The mean loss of a batch, and its gradient by each variable; on several nodes, their part in the mean."""
         s, classes = self._settings, len(self._class_weights)
-        noise = _Noise(s.seed, number)
+        share = self._workers.share(tf.shape(labels)[0])
+        if share:
+            ids, labels = _part(ids, share), _part(labels, share)
+        noise = _Noise(s.seed, number, share)
         if s.word_dropout:
             dropped = tf.logical_and(noise(tf.shape(ids)) < s.word_dropout, ids > 0)
             ids = tf.where(dropped, tf.fill(tf.shape(ids), tokenizer.UNKNOWN), ids)
@@ -84,6 +84,8 @@ class Step:
             logits = self._classifier.logits(ids, lambda x: layers.dropout(x, s.keep_prob, noise(tf.shape(x))))
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_mean(losses * tf.gather(self._class_weights, labels))
+            if share:
+                loss *= share.weight
         return loss, tape.gradient(loss, self._classifier.variables)
 
     def state(self) -> Dict[str, np.ndarray]:
@@ -101,13 +103,25 @@ class Step:
             yield from ((f"slot{i}/{name}", slot) for i, slot in enumerate(self._optimizer.slots[name]))
 
 
-class _Noise:
-    """Uniform noise that depends only on the seed, the step, and the position of the call within the step."""
+def _part(x: Any, share: Share) -> Any:
+    """The texts of a share; the first axis of ``x`` are the texts of the batch."""
+    return x[share.first:share.first + share.texts]
 
-    def __init__(self, seed: int, step: Any) -> None:
-        self._seed, self._step, self._calls = seed, step, 0
+
+class _Noise:
+    """Uniform noise that depends only on the seed, the step, and the position of the call within the step.
+
+    A share of a batch gets the noise that its texts have in the whole batch, so that the number of nodes changes
+    nothing.
+    """
+
+    def __init__(self, seed: int, step: Any, share: Optional[Share]) -> None:
+        self._seed, self._step, self._share, self._calls = seed, step, share, 0
 
     def __call__(self, shape: Any) -> Any:
         self._calls += 1
         key = (self._seed * 31 + self._calls) % (2 ** 31 - 1)
-        return tf.random.stateless_uniform(shape, tf.stack([tf.constant(key, tf.int32), self._step]))
+        if self._share:
+            shape = tf.concat([[self._share.of], shape[1:]], 0)
+        noise = tf.random.stateless_uniform(shape, tf.stack([tf.constant(key, tf.int32), self._step]))
+        return _part(noise, self._share) if self._share else noise

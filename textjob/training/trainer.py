@@ -7,13 +7,13 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from models import wide
-from textjob.errors import JobError, TerminatedError
+from textjob.errors import JobError, TerminatedError, WorkerLostError
 from textjob.results import EpochRow, TrainingResult, as_json
 from textjob.settings import Settings
 from textjob.training import batches, classifier, feed
@@ -24,6 +24,7 @@ from textjob.training.inputs import Inputs, class_weights
 from textjob.training.optimizer import Optimizer
 from textjob.training.progress import Estimate, Progress
 from textjob.training.step import Step
+from textjob.training.workers import Workers
 
 STEPS_PER_CALL = 8
 """The number of steps per call of ``Step.run``; a job can be interrupted between two calls."""
@@ -36,19 +37,20 @@ class Run:
     """The training of one model, at its beginning or at its newest checkpoint.
 
     A checkpoint contains the complete state, because the order of the batches and the noise follow from the seed and
-    the step.
+    the step. Of several nodes the chief has the checkpoints and the figures of dev, and sends them to the others.
     """
 
-    def __init__(self, name: str, inputs: Inputs, settings: Settings, checkpoints: Checkpoints,
-                 interrupted: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, name: str, inputs: Inputs, settings: Settings, checkpoints: Optional[Checkpoints],
+                 workers: Optional[Workers] = None) -> None:
         self.name, self._inputs, self._settings, self._checkpoints = name, inputs, settings, checkpoints
-        self._interrupted = interrupted
+        self._workers = workers or Workers()
         rows, weights = len(inputs.train.lengths), class_weights(inputs, settings)
         self.classifier = classifier.new(name, inputs, settings)
         self.epochs = planned_epochs(rows, settings)
         steps = self.epochs * batches.count(rows, settings.batch_size)
         self._step = Step(self.classifier, feed.in_memory(inputs.train),
-                          Optimizer(self.classifier.variables, settings.learning_rate, steps), weights, settings)
+                          Optimizer(self.classifier.variables, settings.learning_rate, steps), weights, settings,
+                          self._workers)
         # The logits of the wide part are computed once, because no step changes them.
         self._dev = DevEvaluation(inputs.dev.labels, inputs.names, weights,
                                   self.classifier.wide_logits(inputs.dev) if inputs.wide else None)
@@ -93,13 +95,17 @@ class Run:
         order = batches.epoch(lengths, settings.batch_size, np.random.RandomState([settings.seed, self.epoch]))
         progress = Progress(f"{self.name} epoch {self.epoch}/{self.epochs}", len(order), sys.stdout)
         saved = time.time()
-        steps = STEPS_PER_CALL if settings.checkpoint_seconds else 1  # 0 means a checkpoint after each step
+        # 0 seconds mean a checkpoint after each step.
+        steps = STEPS_PER_CALL if settings.checkpoint_seconds and not self._workers.several else 1
         while self.batch < len(order):
+            self._workers.before_step()
             self._train(order[self.batch:self.batch + steps], progress)
-            if self._interrupted() or time.time() - saved > settings.checkpoint_seconds:
+            stops = self._workers.stops()
+            if stops or time.time() - saved > settings.checkpoint_seconds:
                 self.save()
-                self.stop_if_interrupted()
                 saved = time.time()
+            if stops:
+                raise _terminated()
         progress.clear()
 
     def _train(self, some: List[np.ndarray], progress: Progress) -> None:
@@ -115,15 +121,19 @@ class Run:
 
     def end_epoch(self) -> None:
         """Evaluate on dev, append a row to the history, and keep the weights if they are the best."""
+        row = EpochRow.from_json(self._workers.same(lambda: as_json(self._evaluated())))
+        self.history.append(row)
+        if self.best_epoch == self.epoch:
+            self.weights = self.classifier.weights()
+        self.epoch, self.batch, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
+
+    def _evaluated(self) -> EpochRow:
         figures = self._dev.figures(self.classifier.network_logits(self._inputs.dev))
         if "network_weight" in figures:
             self.classifier.set_network_weight(figures["network_weight"])
         self._measure()
-        self.history.append(EpochRow(epoch=self.epoch, loss=self.loss / len(self._inputs.train.lengths),
-                                     seconds=self.epoch_seconds, **figures))
-        if self.best_epoch == self.epoch:
-            self.weights = self.classifier.weights()
-        self.epoch, self.batch, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
+        return EpochRow(epoch=self.epoch, loss=self.loss / len(self._inputs.train.lengths),
+                        seconds=self.epoch_seconds, **figures)
 
     def stop_if_interrupted(self) -> None:
         """Stop the job after a checkpoint.
@@ -131,8 +141,8 @@ class Run:
         Raises:
             TerminatedError: the job was interrupted.
         """
-        if self._interrupted():
-            raise TerminatedError("stopped by SIGTERM after a checkpoint; run the same command again to resume")
+        if self._workers.agree_to_stop():
+            raise _terminated()
 
     def _measure(self) -> None:
         now = time.time()
@@ -140,27 +150,40 @@ class Run:
         self._since = now
 
     def save(self) -> None:
-        """Write a checkpoint of the current state."""
+        """Write a checkpoint of the current state, on the chief."""
+        if self._checkpoints is None:
+            return
         self._measure()
         arrays = {"state/" + key: value for key, value in self._step.state().items()}
         arrays.update({"best/" + key: value for key, value in self.weights.items()})
-        facts = dict({name: getattr(self, name) for name in _FACTS}, history=[as_json(row) for row in self.history])
         # The number also grows at the end of an epoch, so that no checkpoint overwrites another.
-        self._checkpoints.write(self.step + self.epoch, Checkpoint(arrays, facts))
+        self._checkpoints.write(self.step + self.epoch, Checkpoint(arrays, self._facts()))
 
     def _restore(self) -> None:
-        newest = self._checkpoints.newest()
-        if newest is None:
-            return
+        newest = self._checkpoints.newest() if self._checkpoints is not None else None
+        if newest is not None:
+            self._set_facts(newest.facts)
+            self._step.restore(_below("state/", newest.arrays))
+            self.weights = _below("best/", newest.arrays)
+            print(f"{self.name}: resumes at epoch {self.epoch}, batch {self.batch}", flush=True)
+        if self._workers.several:
+            self._set_facts(self._workers.same(self._facts))
+            self._step.restore(self._workers.same_arrays(self._step.state()))
+
+    def _facts(self) -> Dict[str, Any]:
+        return dict({name: getattr(self, name) for name in _FACTS}, history=[as_json(row) for row in self.history])
+
+    def _set_facts(self, facts: Dict[str, Any]) -> None:
         for name in _FACTS:
-            setattr(self, name, newest.facts[name])
-        self.history = [EpochRow.from_json(row) for row in newest.facts["history"]]
-        self._step.restore(_below("state/", newest.arrays))
-        self.weights = _below("best/", newest.arrays)
-        print(f"{self.name}: resumes at epoch {self.epoch}, batch {self.batch}", flush=True)
+            setattr(self, name, facts[name])
+        self.history = [EpochRow.from_json(row) for row in facts["history"]]
 
 
 _FACTS = ("epoch", "batch", "step", "loss", "seconds", "epoch_seconds")
+
+
+def _terminated() -> TerminatedError:
+    return TerminatedError("stopped by SIGTERM after a checkpoint; run the same command again to resume")
 
 
 def _below(prefix: str, arrays: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
@@ -176,37 +199,49 @@ def planned_epochs(rows: int, settings: Settings) -> int:
     return settings.epochs or max(8, math.ceil(1000 / batches.count(rows, settings.batch_size)))
 
 
-def train(name: str, inputs: Inputs, settings: Settings, logs: Path, checkpoints: Checkpoints,
-          interrupted: Callable[[], bool] = lambda: False) -> Tuple[Classifier, TrainingResult]:
+def train(name: str, inputs: Inputs, settings: Settings, logs: Optional[Path], checkpoints: Optional[Checkpoints],
+          workers: Optional[Workers] = None) -> Tuple[Classifier, TrainingResult]:
     """Train one model of ``models.MODELS``, from its newest checkpoint if it has one.
 
     Prints one line per epoch and writes TensorBoard events to ``logs``. The line is printed after the checkpoint, so
     that a resumed run does not print it again.
 
     Args:
-        interrupted: whether the job has to stop; it is called between the steps.
+        logs, checkpoints: None on a node that writes nothing; its result has no weights.
+        workers: the nodes of the job, and whether they have to stop.
 
     Raises:
-        TerminatedError: ``interrupted`` returned True; a checkpoint has been written.
+        TerminatedError: the job had to stop; a checkpoint has been written.
+        WorkerLostError: another node has ended; a checkpoint has been written.
     """
-    run = Run(name, inputs, settings, checkpoints, interrupted)
-    writer = tf.summary.create_file_writer(str(logs))
-    while not run.finished:
-        run.train_epoch()
-        run.end_epoch()
-        row = run.history[-1]
-        _log(writer, row)
-        run.save()
-        print(f"{name} epoch {row.epoch}/{run.epochs} loss={row.loss:.4f} val_loss={row.val_loss:.4f} "
-              f"val_accuracy={row.val_accuracy:.4f} val_macro_f1={row.val_macro_f1:.4f} seconds={row.seconds:.1f}",
-              flush=True)
-        run.stop_if_interrupted()
-    writer.close()
-    run.classifier.set_weights(run.weights)
+    run = Run(name, inputs, settings, checkpoints, workers)
+    writer = tf.summary.create_file_writer(str(logs)) if logs else None
+    try:
+        while not run.finished:
+            run.train_epoch()
+            run.end_epoch()
+            if writer:
+                _log(writer, run.history[-1])
+            run.save()
+            if writer:
+                print(_line(name, run), flush=True)
+            run.stop_if_interrupted()
+    except WorkerLostError:
+        run.save()  # no step has been applied in part
+        raise
+    if writer:
+        writer.close()
+        run.classifier.set_weights(run.weights)
     if inputs.wide:
         print(f"{name}: logits = {float(run.weights[wide.NETWORK]):.2f} x network + wide part "
               "(weight chosen on dev)", flush=True)
     return run.classifier, TrainingResult(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
+
+
+def _line(name: str, run: Run) -> str:
+    row = run.history[-1]
+    return (f"{name} epoch {row.epoch}/{run.epochs} loss={row.loss:.4f} val_loss={row.val_loss:.4f} "
+            f"val_accuracy={row.val_accuracy:.4f} val_macro_f1={row.val_macro_f1:.4f} seconds={row.seconds:.1f}")
 
 
 def _log(writer: Any, row: EpochRow) -> None:
