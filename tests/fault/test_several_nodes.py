@@ -15,7 +15,7 @@ from jobs import read_json
 
 from textjob.errors import TerminatedError, UsageError
 
-EPOCHS = 40
+EPOCHS = 25
 LOST, RUN_AGAIN = "has ended or does not respond", "Run the same command again on all nodes"
 
 
@@ -50,7 +50,7 @@ class Nodes:
 
     def codes(self) -> List[int]:
         """The exit codes of all nodes."""
-        return [process.wait(timeout=120) for process in self.processes]
+        return [process.wait(timeout=400) for process in self.processes]
 
     def end(self) -> None:
         for process in self.processes:
@@ -78,21 +78,27 @@ def result(out: Path) -> Dict[str, Any]:
     return {"history": history, "golden": card["golden"]}
 
 
+def finished(nodes: Nodes, out: Path) -> Dict[str, Any]:
+    try:
+        assert set(nodes.codes()) == {0}, nodes.log(0)
+        return result(out)
+    finally:
+        nodes.end()
+
+
 @pytest.fixture(scope="module")
 def of_one_node(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
     out = tmp_path_factory.mktemp("one") / "out"
-    nodes = Nodes(small_data, out, 1)
-    assert nodes.codes() == [0], nodes.log(0)
-    return result(out)
+    return finished(Nodes(small_data, out, 1), out)
 
 
 @pytest.fixture(scope="module")
 def of_two_nodes(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
     out = tmp_path_factory.mktemp("two") / "out"
     nodes = Nodes(small_data, out, 2)
-    assert nodes.codes() == [0, 0], nodes.log(0) + nodes.log(1)
+    made = finished(nodes, out)
     assert "takes part in the training" in nodes.log(1) and "epoch" not in nodes.log(1)
-    return result(out)
+    return made
 
 
 def assert_close(one: Dict[str, Any], other: Dict[str, Any]) -> None:
@@ -124,7 +130,7 @@ def test_a_node_that_is_killed_or_stopped_ends_the_others_and_the_same_command_r
     nodes.wait_for("cnn epoch 3/")
     nodes.processes[number].send_signal(sent)
     other = 1 - number
-    assert nodes.processes[other].wait(timeout=60) == TerminatedError.exit_code, nodes.log(other)
+    assert nodes.processes[other].wait(timeout=400) == TerminatedError.exit_code, nodes.log(other)
     assert LOST in nodes.log(other) and RUN_AGAIN in nodes.log(other) and "Traceback" not in nodes.log(other)
     nodes.end()
     again = started(small_data, tmp_path / "out", 2)
@@ -173,5 +179,5 @@ def test_a_node_that_does_not_start_ends_the_job_after_the_limit(
         small_data: Path, tmp_path: Path, started: Any) -> None:
     nodes = started(small_data, tmp_path / "out", 2, "--worker_start_seconds", "1")
     nodes.processes[1].kill()
-    assert nodes.processes[0].wait(timeout=60) == TerminatedError.exit_code
+    assert nodes.processes[0].wait(timeout=400) == TerminatedError.exit_code
     assert re.search(r"node 2 of 2 \(.*\) did not connect .* 1 seconds", nodes.log(0)), nodes.log(0)

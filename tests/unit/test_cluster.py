@@ -145,6 +145,6 @@ def test_a_connection_that_is_not_from_a_node_changes_nothing(
 
 
 def test_an_address_in_use_is_an_error_that_names_the_setting(three: Cluster) -> None:
-    with meeting.opened(three, 1), pytest.raises(UsageError, match="cannot listen .*--worker_port"), \
+    with meeting.opened(three, 1), pytest.raises(UsageError, match=r"cannot listen .*--worker_port"), \
             meeting.opened(three, 1):
         pass

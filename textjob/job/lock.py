@@ -1,4 +1,4 @@
-"""One job at a time per output folder, on one machine."""
+"""One job at a time per output: a file on one machine, and an object in an object store (``remote_lock.py``)."""
 import contextlib
 import fcntl
 import hashlib
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Iterator
 
 from textjob.errors import RefusedError
+from textjob.job import remote_lock, storage
 
 
 @contextlib.contextmanager
@@ -34,4 +35,5 @@ def held(folder: str) -> Iterator[None]:
         file.truncate(0)
         json.dump({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}, file)
         file.flush()
-        yield
+        with remote_lock.held(folder) if storage.is_remote(folder) else contextlib.nullcontext():
+            yield

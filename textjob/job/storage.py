@@ -18,6 +18,9 @@ from textjob.job import nodes
 from textjob.paths import SHIMS
 
 REMOTE = ("obs://", "s3://")
+LOCK = "job.lock"
+"""The object below a remote output that ``remote_lock.py`` writes; it is not a part of the output."""
+
 MARKS = ("saved_model.pb", manifest.MANIFEST)
 """The marker files of a complete folder, uploaded last and in reverse order: if the first exists, all files exist."""
 
@@ -44,7 +47,7 @@ def fetched(url: str) -> Iterator[str]:
         yield url
         return
     with _temporary_copy(url) as target:
-        with _storage_errors(url):
+        with storage_errors(url):
             mox = moxing()
             if not mox.exists(url):
                 raise StorageError(f"{url}: no such object or folder; check the URL and upload the data first")
@@ -59,7 +62,7 @@ def written(url: str) -> Iterator[str]:
         yield url
         return
     with _temporary_copy(url) as target:
-        with _storage_errors(url):
+        with storage_errors(url):
             mox = moxing()
             if mox.exists(url):
                 mox.copy(url, target)
@@ -67,7 +70,7 @@ def written(url: str) -> Iterator[str]:
             yield target
         finally:
             if os.path.exists(target):
-                with _storage_errors(url):
+                with storage_errors(url):
                     mox.copy(target, url)
 
 
@@ -92,20 +95,22 @@ class Workspace:
         remote = self._remote_names(mox, part)
         markers = [name for name in remote if name in changed and name.split("/")[-1] in MARKS]
         for name in sorted(markers, key=_markers_last, reverse=True) + [name for name in remote if name not in local]:
-            with _storage_errors(self._key(name)):
+            with storage_errors(self._key(name)):
                 mox.remove(self._key(name))
             self._sent.pop(name, None)
         for name in sorted(changed, key=_markers_last):
-            with _storage_errors(self._key(name)):
+            with storage_errors(self._key(name)):
                 mox.copy(str(self.root / name), self._key(name))
             self._sent[name] = self._stamp(name)
 
     def fetch(self) -> None:
         """Download the output of an earlier run."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             mox = moxing()
             if mox.exists(self.url):
                 mox.copy_parallel(self.url, str(self.root))
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / LOCK).unlink()
         for path in self.root.rglob("*"):
             if path.is_file():
                 name = path.relative_to(self.root).as_posix()
@@ -114,10 +119,10 @@ class Workspace:
     def _remote_names(self, mox: Any, part: str) -> List[str]:
         """The remote files of a part, as paths below the root."""
         url = self._key(part)
-        with _storage_errors(url):
+        with storage_errors(url):
             names = mox.list_directory(url, recursive=True, skip_dir=True) if mox.exists(url) else []
         prefix = part + "/" if part else ""
-        return [prefix + name.rstrip("/") for name in names]
+        return [prefix + name.rstrip("/") for name in names if prefix + name != LOCK]
 
     def _key(self, name: str) -> str:
         return self.url.rstrip("/") + ("/" + name if name else "")
@@ -168,7 +173,7 @@ def check_writable(url: str, flag: str) -> None:
 
 
 @contextlib.contextmanager
-def _storage_errors(url: str) -> Iterator[None]:
+def storage_errors(url: str) -> Iterator[None]:
     """Convert a failure of the store into a StorageError of one line."""
     try:
         yield
