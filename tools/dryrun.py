@@ -100,18 +100,27 @@ def _v1(python: str, environment: Dict[str, str]) -> None:
 
 
 def _v2(python: str, environment: Dict[str, str], mox: Any, scratch: Path) -> None:
-    """A v2 job: local folders that the platform downloads and uploads; the second node does not train."""
+    """A v2 job on two nodes: local folders that the platform downloads and uploads."""
     home = scratch / "modelarts"
     inputs, outputs = home / "inputs" / "data_url_0", home / "outputs" / "train_url_0"
     outputs.mkdir(parents=True)
     mox.copy_parallel(BUCKET + "/data", str(inputs))
     variables = {"MA_HOME": str(scratch), "MA_MOUNT_PATH": str(home), "MA_JOB_DIR": str(PROJECT.parent),
                  "MA_TASK_NAME": "worker", "MA_NUM_HOSTS": "2", "MA_NUM_GPUS": "0", "VC_WORKER_NUM": "2",
-                 "VC_WORKER_HOSTS": "job-worker-0.job,job-worker-1.job",
+                 "VC_WORKER_HOSTS": "127.0.0.1:2301,127.0.0.1:2302",  # the platform names hosts without ports
                  "train_url": str(outputs)}  # an output whose path comes from the environment
     flags = ["--data_url", str(inputs)]
-    for index, expected in (("1", "this node ends"), ("0", "best: ")):
-        _run([python, "train.py", *flags, *TRAINING], dict(environment, **variables, VC_TASK_INDEX=index), expected)
+    command = [python, "train.py", *flags, *TRAINING]
+    with subprocess.Popen(command, cwd=str(PROJECT), env=dict(environment, **variables, VC_TASK_INDEX="1"),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as second:
+        try:
+            _run(command, dict(environment, **variables, VC_TASK_INDEX="0"), "best: ")
+            output = second.communicate(timeout=120)[0]
+        finally:
+            second.kill()
+    print(f"the second node:\n{output}", flush=True)
+    if second.returncode or not ("the training has ended" in output or "this node ends" in output):
+        raise SystemExit(f"exit code {second.returncode} of the second node; 0 is expected")
     mox.copy_parallel(str(outputs), BUCKET + "/v2")
 
 
