@@ -43,6 +43,8 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
         return 0
     job, ignored = from_flags(argv)
     cluster = several_nodes.cluster_of(argv, job)
+    if cluster:
+        phases.end("import TensorFlow")
     if not node.trains:
         if cluster:
             return several_nodes.follow(cluster, job)
