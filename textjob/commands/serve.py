@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import threading
+from pathlib import Path
 
 from textjob import process
 from textjob.commands import packages
@@ -72,15 +73,21 @@ def run(args: argparse.Namespace) -> int:
                          "because the platform's server has no gRPC")
     options = server.Options(args.name, args.host, args.port, args.strict, args.token_file or "", args.grpc_port)
     process.limit_threads()
-    process.without_onednn()
     with contextlib.ExitStack() as stack:
         if args.model_base:
             base = stack.enter_context(packages.model_base(args.model_base))
             supply = server.versions_of(base, args.poll_seconds, flags)
         else:
             supply = server.package_of(package.locate(stack.enter_context(storage.fetched(args.model))))
-        code = server.Process(options, limits, supply, packages.import_tensorflow_for).run()
+        code = server.Process(options, limits, supply, _import_tensorflow_for).run()
     sys.stdout.flush()
     if threading.active_count() > 1:
         os._exit(code)  # a load, or a call over its time limit, cannot be interrupted otherwise
     return code
+
+
+def _import_tensorflow_for(located: Path) -> None:
+    """Import TensorFlow, without oneDNN if this template has trained the model; others may have large matrices."""
+    if "training" in package.card_of(located):
+        process.without_onednn()
+    packages.import_tensorflow_for(located)

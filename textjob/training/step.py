@@ -115,7 +115,7 @@ class _Noise:
     nothing.
     """
 
-    def __init__(self, seed: int, step: Any, share: Optional[Share]) -> None:
+    def __init__(self, seed: int, step: Any, share: Optional[Share] = None) -> None:
         self._seed, self._step, self._share, self._calls = seed, step, share, 0
 
     def __call__(self, shape: Any) -> Any:
