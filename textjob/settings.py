@@ -124,7 +124,8 @@ class Settings(DataSettings):
         "none, or balanced: every class has the same total weight in the loss of the networks and of the wide part",
         choices=("none", "balanced"))
     patience: int = _setting(
-        3, "training", "epochs without a better macro-F1 or loss on dev after which training stops", least=1)
+        0, "training", "epochs without a better macro-F1 or loss on dev after which training stops; 0 means 3, or as "
+        "many as make 200 steps if that is more", least=0)
     seed: int = _setting(
         1, "training", "of all random numbers; the same seed gives the same weights, bit for bit, on one machine",
         least=0, most=2 ** 31 - 1)

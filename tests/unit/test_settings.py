@@ -149,7 +149,7 @@ def test_a_setting_that_was_not_recorded_counts_as_having_had_its_default() -> N
     recorded = parsed().recorded("cnn")
     del recorded["patience"], recorded["cnn_filters"]
     assert parsed().differences("cnn", recorded) == []
-    assert parsed("--patience=4").differences("cnn", recorded) == ["patience (was 3, is 4)"]
+    assert parsed("--patience=4").differences("cnn", recorded) == ["patience (was 0, is 4)"]
     assert parsed().differences("cnn", dict(recorded, a_setting_of_the_past=1)) == []
 
 

@@ -269,6 +269,13 @@ def test_small_data_is_trained_for_at_least_1000_steps(small_data: Path) -> None
     assert trainer.planned_epochs(240, job(small_data, "--epochs", "3")) == 3
 
 
+def test_the_default_patience_is_200_steps_and_at_least_3_epochs(small_data: Path) -> None:
+    assert trainer.planned_patience(240, job(small_data)) == 50  # 4 batches per epoch
+    assert trainer.planned_patience(64 * 67, job(small_data)) == 3
+    assert trainer.planned_patience(64 * 999, job(small_data)) == 3
+    assert trainer.planned_patience(240, job(small_data, "--patience", "5")) == 5
+
+
 def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(
         inputs: Inputs, small_data: Path, tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"loss became (nan|inf) at step \d+ .*--learning_rate"):

@@ -46,7 +46,7 @@ class Run:
         self._workers = workers or Workers()
         rows, weights = len(inputs.train.lengths), class_weights(inputs, settings)
         self.classifier = classifier.new(name, inputs, settings)
-        self.epochs = planned_epochs(rows, settings)
+        self.epochs, self._patience = planned_epochs(rows, settings), planned_patience(rows, settings)
         steps = self.epochs * batches.count(rows, settings.batch_size)
         self._step = Step(self.classifier, feed.in_memory(inputs.train),
                           Optimizer(self.classifier.variables, settings.learning_rate, steps), weights, settings,
@@ -74,14 +74,14 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or neither macro-F1 nor the loss has improved for ``patience`` epochs.
+        """Whether all epochs are done, or neither macro-F1 nor the loss has improved for some epochs (``patience``).
 
         On a few hundred dev rows macro-F1 changes by chance from epoch to epoch; the loss changes less.
         """
         if not self.history:
             return False
         lowest_loss = min(self.history, key=lambda row: row.val_loss).epoch
-        stale = len(self.history) - max(self.best_epoch, lowest_loss) >= self._settings.patience
+        stale = len(self.history) - max(self.best_epoch, lowest_loss) >= self._patience
         return self.epoch > self.epochs or stale
 
     def train_epoch(self) -> None:
@@ -197,6 +197,14 @@ def _rank(row: EpochRow) -> Tuple[float, float, float]:
 def planned_epochs(rows: int, settings: Settings) -> int:
     """The maximal number of epochs: the setting, else 8, and on small data as many as are needed for 1,000 steps."""
     return settings.epochs or max(8, math.ceil(1000 / batches.count(rows, settings.batch_size)))
+
+
+def planned_patience(rows: int, settings: Settings) -> int:
+    """The epochs without progress that end the training: the setting, else 3, or as many as make 200 steps.
+
+    Before its first hundred steps a network often predicts one class only: with 200 rows that is thirty epochs.
+    """
+    return settings.patience or max(3, math.ceil(200 / batches.count(rows, settings.batch_size)))
 
 
 def train(name: str, inputs: Inputs, settings: Settings, logs: Optional[Path], checkpoints: Optional[Checkpoints],
