@@ -54,7 +54,8 @@ def test_every_variable_of_the_platform_has_a_row() -> None:
     from textjob.job import nodes
 
     assert {CODE.findall(name)[0]: meaning for name, meaning in table("variable", "meaning")} == nodes.VARIABLES
-    source = (PROJECT / "textjob" / "job" / "nodes.py").read_text(encoding="utf-8")
+    source = "".join((PROJECT / "textjob" / "job" / name).read_text(encoding="utf-8")
+                     for name in ("nodes.py", "tf_config.py"))
     assert set(re.findall(r'environment\.get\("(\w+)"', source)) | {"data_url", "train_url"} == set(nodes.VARIABLES)
 
 

@@ -232,7 +232,7 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Optional[Path], c
                 _log(writer, run.history[-1])
             run.save()
             if writer:
-                print(_line(name, run), flush=True)
+                _print_epoch(name, run)
             run.stop_if_interrupted()
     except WorkerLostError:
         run.save()  # no step has been applied in part
@@ -246,10 +246,11 @@ def train(name: str, inputs: Inputs, settings: Settings, logs: Optional[Path], c
     return run.classifier, TrainingResult(dict(run.weights, **inputs.wide), run.history, run.best_epoch, run.seconds)
 
 
-def _line(name: str, run: Run) -> str:
+def _print_epoch(name: str, run: Run) -> None:
     row = run.history[-1]
-    return (f"{name} epoch {row.epoch}/{run.epochs} loss={row.loss:.4f} val_loss={row.val_loss:.4f} "
-            f"val_accuracy={row.val_accuracy:.4f} val_macro_f1={row.val_macro_f1:.4f} seconds={row.seconds:.1f}")
+    print(f"{name} epoch {row.epoch}/{run.epochs} loss={row.loss:.4f} val_loss={row.val_loss:.4f} "
+          f"val_accuracy={row.val_accuracy:.4f} val_macro_f1={row.val_macro_f1:.4f} seconds={row.seconds:.1f}",
+          flush=True)
 
 
 def _log(writer: Any, row: EpochRow) -> None:
