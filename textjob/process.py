@@ -98,11 +98,18 @@ def import_tensorflow(starts_runtime: bool = True) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)  # the classic loader and exporter are deprecated, and needed
     exit_on_interrupt()  # an interrupted import can leave TensorFlow half initialised
     with without_banner():
-        import tensorflow as tf
+        import tensorflow  # noqa: F401
 
         if starts_runtime:
-            tf.transpose(tf.constant([[0]]))  # the runtime prints its messages with the first op, oneDNN with this one
+            start_runtime()
     interrupts_raise()
+
+
+def start_runtime() -> None:
+    """Run an op, because the runtime prints its messages with the first op, and oneDNN with this one."""
+    import tensorflow as tf
+
+    tf.transpose(tf.constant([[0]]))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 import json
 import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
@@ -44,6 +45,12 @@ class Load:
             self.requests += 1
         connection.close()
 
+    def wait_for(self, version: str) -> None:
+        """Wait until a client has got a response of this version."""
+        end = time.monotonic() + 60
+        while version not in self.versions and time.monotonic() < end:
+            time.sleep(0.01)
+
     def end(self) -> None:
         self._ended.set()
         self._pool.shutdown()
@@ -59,6 +66,7 @@ def test_versions_are_replaced_under_load_without_a_failed_or_a_mixed_response(b
     for number in range(2, 8):
         base.add(number, classes=2 + number % 3)
         wait_for(server, number)
+    load.wait_for("7")
     load.end()
     assert load.wrong == [] and load.requests > 100
     assert load.versions == {str(number) for number in range(1, 8)}

@@ -86,6 +86,7 @@ def _connected(cluster_: Optional[Cluster]) -> "Workers":
 
     with process.without_banner():
         workers = Connected(cluster_.number, cluster_.addresses, interruption.requested)
+        process.start_runtime()
     interruption.restore_handler()  # TensorFlow's servers ignore SIGTERM
     return workers
 
