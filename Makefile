@@ -1,10 +1,10 @@
 # make demo      train every model on BBC News, check each package, send the same texts to each
 # make quick     lint, types and the unit tests that neither train nor export with TensorFlow; under a minute
-# make test      lint, types, all unit and contract tests; about six minutes on two cores
+# make test      lint, types, all unit and contract tests; about nine minutes on two cores
 # make faults    fault injection: kills, damaged files, crafted packages, bad requests, failing object stores, the server
 # make engines   run packages and the job itself on TensorFlow 1.15.5, 2.1.0 and 2.6.2 (needs a Python 3.7)
 # make matrix    compare the verdicts of infer.py check with the real engines (20 minutes, after make engines)
-# make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, a prediction; custom images
+# make dryrun    the whole job without an account: a local object store, a v1 and a v2 job, a prediction; custom images; the examples of the documents
 # make soak      kill training 50 times (CI: 10) and compare each result with that of an undisturbed run
 # make generate  write config/default.yaml and the table of the settings from textjob/settings.py
 # make clean     remove what these targets made
@@ -85,7 +85,7 @@ matrix: $(VENV)/dev
 dryrun: $(VENV)/dev
 	$(RUN) tools/dryrun.py
 	@if [ -e $(ENGINES)/tf2.1.0/complete ]; then $(RUN) tools/dryrun.py --python $(ENGINES)/tf2.1.0/bin/python; fi
-	$(RUN) -m pytest -q tests/image
+	$(RUN) -m pytest -q tests/image tests/examples
 
 soak: $(VENV)/dev
 	KILLS=50 $(RUN) -m pytest -q --timeout=0 tests/fault/test_resume.py
