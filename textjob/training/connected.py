@@ -59,12 +59,12 @@ class Connected(Workers):
         dense = [name for name in names if not isinstance(gradients[name], tf.IndexedSlices)]
         sparse = [name for name in names if isinstance(gradients[name], tf.IndexedSlices)]
         flat = tf.concat([tf.stack([loss, self._stop]), *(tf.reshape(gradients[name], [-1]) for name in dense)], 0)
-        total, *slices = self._strategy.run(_all_reduced, (flat, *(_unique_rows(gradients[name]) for name in sparse)))
-        done = [total, *(part for each in slices for part in (each.values, each.indices))]
-        with tf.control_dependencies(done):  # a step changes all variables, or none if a node is lost
+        total, *rows = self._strategy.run(_exchanged, (flat, *(
+            part for name in sparse for part in _unique_rows(gradients[name]))))
+        with tf.control_dependencies([total, *rows]):  # a step changes all variables, or none if a node is lost
             total = tf.identity(total)
-            reduced: Gradients = {name: tf.IndexedSlices(tf.identity(each.values), tf.identity(each.indices),
-                                                         each.dense_shape) for name, each in zip(sparse, slices)}
+            reduced: Gradients = {name: tf.IndexedSlices(tf.identity(rows[2 * i]), tf.identity(rows[2 * i + 1]),
+                                                         gradients[name].dense_shape) for i, name in enumerate(sparse)}
         sizes = [tf.size(gradients[name]) for name in dense]
         loss_sum, stop, *parts = tf.split(total, [1, 1, *sizes], num=2 + len(dense))
         reduced.update({name: tf.reshape(part, tf.shape(gradients[name])) for name, part in zip(dense, parts)})
@@ -122,19 +122,21 @@ class Connected(Workers):
             return result
 
     def _sum(self, values: Any) -> Any:
-        return self._strategy.run(_all_reduced, (values,))[0]
+        return self._strategy.run(_exchanged, (values,))[0]
 
 
-def _all_reduced(*values: Any) -> Tuple[Any, ...]:
+def _exchanged(total: Any, *rows: Any) -> Tuple[Any, ...]:
+    """The sum of ``total`` over the nodes, and the rows of all nodes, one after the other.
+
+    ``all_reduce`` of an ``IndexedSlices`` would do the same, but TensorFlow 2.6 makes it dense.
+    """
     context = tf.distribute.get_replica_context()
     # Without tf.identity, TensorFlow finds no device for the result.
-    return tuple(context.all_reduce(tf.distribute.ReduceOp.SUM,
-                                    each if isinstance(each, tf.IndexedSlices) else tf.identity(each))
-                 for each in values)
+    return (context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(total)),
+            *(context.all_gather(tf.identity(each), axis=0) for each in rows))
 
 
-def _unique_rows(gradient: Any) -> Any:
-    """The gradient with one row per index, which is less to send."""
+def _unique_rows(gradient: Any) -> Tuple[Any, Any]:
+    """The values and the indices of the gradient with one row per index, which is less to send."""
     rows, position = tf.unique(gradient.indices)
-    return tf.IndexedSlices(tf.math.unsorted_segment_sum(gradient.values, position, tf.size(rows)), rows,
-                            gradient.dense_shape)
+    return tf.math.unsorted_segment_sum(gradient.values, position, tf.size(rows)), rows
