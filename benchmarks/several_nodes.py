@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
     rows, modelled = [], []
     for model in options.models.split(","):
         for words in map(int, options.vocabularies.split(",")):
+            print(f"{model}, {words:,} words", file=sys.stderr, flush=True)
             rounds = [{way: _run(way, model, words, options) for way in WAYS} for _ in range(options.rounds)]
             median = {way: {key: statistics.median(each[way][key] for each in rounds) for key in rounds[0][way]}
                       for way in WAYS}
