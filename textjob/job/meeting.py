@@ -77,7 +77,7 @@ class Meeting:
 
 @contextlib.contextmanager
 def opened(cluster: Cluster, seconds: float) -> Iterator[Meeting]:
-    """The meeting, on the chief. When the block ends, the nodes that still wait are told that the chief has ended.
+    """The meeting, on the chief. At the end of the block the connections are closed, so that no node waits any longer.
 
     Raises:
         UsageError: the address is in use, or is not one of this host.

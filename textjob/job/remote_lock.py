@@ -62,8 +62,8 @@ class _Lock:
         self._refuse_another(self._read())
 
     def _wait_until_it_expires(self, before: str) -> None:
-        print(f"{self._url} is the lock of the job {_job(before)}; waiting {EXPIRES:g} seconds for a sign of it",
-              flush=True)
+        print(f"{self._url} is the lock of the job {_job(before)}; this job starts if the lock does not change within "
+              f"{EXPIRES:g} seconds", flush=True)
         end = time.monotonic() + EXPIRES
         while time.monotonic() < end:
             time.sleep(min(INTERVAL / 5, EXPIRES / 5))

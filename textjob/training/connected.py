@@ -88,15 +88,15 @@ class Connected(Workers):
                 for name, part in zip(names, np.split(flat, limits[:-1]))} if names else {}
 
     def before_step(self) -> None:
-        """Take the wish of this node to stop to the next exchange."""
+        """Let the next exchange contain whether this node has to stop."""
         self._stop.assign(float(self._interrupted()))
 
     def stops(self) -> bool:
-        """Whether a node has been asked to stop before the last step."""
+        """Whether a node had to stop before the last step."""
         return bool(self._stopped.numpy() > 0)
 
     def agree_to_stop(self) -> bool:
-        """Whether a node has been asked to stop; waits for all nodes."""
+        """Whether a node has to stop; waits for all nodes."""
         return bool(self._summed(np.array([self._interrupted()], np.int32))[0])
 
     def wait(self) -> None:

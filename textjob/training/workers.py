@@ -64,11 +64,11 @@ class Workers:
         """Called before each step."""
 
     def stops(self) -> bool:
-        """Whether a node has been asked to stop, after a step: the same on all nodes."""
+        """Whether a node has to stop, after a step: the same on all nodes."""
         return self._interrupted()
 
     def agree_to_stop(self) -> bool:
-        """Whether a node has been asked to stop, at any other time: the same on all nodes."""
+        """Whether a node has to stop, at any other time: the same on all nodes."""
         return self._interrupted()
 
     def wait(self) -> None:
