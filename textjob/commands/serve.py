@@ -88,6 +88,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _import_tensorflow_for(located: Path) -> None:
     """Import TensorFlow, without oneDNN if this template has trained the model; others may have large matrices."""
-    if "training" in package.card_of(located):
+    if "tensorflow" not in sys.modules and "training" in package.card_of(located):
         process.without_onednn()
     packages.import_tensorflow_for(located)

@@ -1,7 +1,7 @@
 """Classifies the rows of a file, in their order, bad rows included; continues where an earlier run stopped.
 
 Two threads call the service with the rows of one window, sorted by length, because a batch is padded to its longest
-text. Meanwhile the main thread reads the next window and writes the one before. A window consists of the same rows in
+text. Meanwhile the main thread reads the next window and writes the previous one. A window consists of the same rows in
 every run on the same data, so that a continued run has the same result as one that was not stopped.
 
 Beside the output lies a record of the run (package, data, settings), so that no run continues the output of another.
@@ -34,6 +34,7 @@ CALLS = 2  # at the same time, each with half of the cores (process.limit_thread
 TEXTS, BYTES = 256, 4 << 20  # per call; the largest request of the platform has 12 MB
 
 _REMEDY = "give another --output_url, or --overwrite to replace it"
+
 
 class Summary(NamedTuple):
     """The numbers of rows in the output before, and of the rows that were added: answered, bad."""

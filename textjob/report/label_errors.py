@@ -11,18 +11,17 @@ import scipy.sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.svm import LinearSVC
 
-from models import wide
 from textjob import metrics
 from textjob.report.blocks import Block, Paragraph, Section, Table, shortened
 from textjob.report.mistakes import Shown
 from textjob.report.training_rows import TrainingRows
 from textjob.text.encoding import Encoded
+from textjob.training import ngrams
 
 CONFIDENT = 0.9
 """The least probability of another class, from which on a label is suspect."""
 _FOLDS = 4
 _SHOWN = 30
-_BATCH = 1024
 _FACTORS = np.geomspace(0.3, 20, 50)
 
 
@@ -101,16 +100,7 @@ def probabilities(rows: TrainingRows, longest: int) -> np.ndarray:
 
 def _occurrences(part: Encoded, longest: int) -> Any:
     """Which n-gram occurs in which text, 1.0 ``[texts, n-grams]``; without those of a single text."""
-    texts, marks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for first in range(0, len(part.lengths), _BATCH):
-        ids = part.padded(np.arange(first, min(first + _BATCH, len(part.lengths))))
-        for n, hashes in enumerate(wide.hashes_of_orders(ids, list(range(1, longest + 1))), 1):
-            hashed = hashes.numpy().astype(np.int64)
-            where = np.nonzero(hashed)
-            texts.append(first + where[0])
-            marks.append(hashed[where] + (n << 32))
-    mark, column = np.unique(np.concatenate(marks), return_inverse=True)
-    occurs = scipy.sparse.csr_matrix((np.ones(len(column)), (np.concatenate(texts), column.reshape(-1))),
-                                     shape=(len(part.lengths), max(1, len(mark))))
-    occurs.data[:] = 1.0  # the constructor sums the occurrences of an n-gram in a text
-    return occurs[:, np.flatnonzero(np.asarray(occurs.sum(0)).ravel() > 1)] if len(mark) else occurs
+    occurs, mark = ngrams.of_texts(part, longest)
+    if not len(mark):
+        return scipy.sparse.csr_matrix((len(part.lengths), 1))
+    return occurs[:, np.flatnonzero(np.asarray(occurs.sum(0)).ravel() > 1)]
