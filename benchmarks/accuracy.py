@@ -35,6 +35,7 @@ from textjob import errors, metrics, process
 from textjob.data.dataset import Dataset, Examples, read_dataset
 from textjob.data.examples import read_examples
 from textjob.flags import from_flags
+from textjob.report import calibration, predictions
 from textjob.results import TrainingResult
 from textjob.settings import Settings
 from textjob.text.encoding import TextEncoder
@@ -180,9 +181,8 @@ class _Set:
             probabilities = (model if name == "dev" else finished).predict(encoded)
             figures[name] = _figures(part.labels, [inputs.labels[i] for i in probabilities.argmax(1)])
             if name != "dev":
-                true = np.array([inputs.labels.index(each) if each in inputs.labels else -1 for each in part.labels])
-                figures[name].update(calibration=metrics.calibration_error(probabilities, true),
-                                     uncalibrated=metrics.calibration_error(model.predict(encoded), true))
+                figures[name].update({key: _calibration_error(each.predict(encoded), inputs, part) for key, each in
+                                      (("calibration", finished), ("uncalibrated", model))})
         return figures
 
 
@@ -194,6 +194,11 @@ def _model_of(row: str) -> str:
 def _figures(true: List[str], predicted: List[str]) -> Dict[str, float]:
     evaluation = metrics.evaluate_names(true, predicted)
     return {"rows": len(true), "accuracy": evaluation.accuracy, "macro_f1": evaluation.macro_f1}
+
+
+def _calibration_error(probabilities: np.ndarray, inputs: Inputs, part: Examples) -> float:
+    made = predictions.of_probabilities(probabilities, inputs.labels, part.labels)
+    return calibration.expected_error(calibration.curve(made))
 
 
 def _read(results: Path) -> List[Dict[str, Any]]:

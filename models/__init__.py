@@ -40,6 +40,6 @@ def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any, spelling: A
     if model == WIDE:
         return wide.logits(w, ids, dropout, spelling)
     own = module(model).logits(w, ids, dropout)
-    if not wide.orders(w):
-        return own
-    return w[wide.NETWORK] * own + wide.logits(w, ids, dropout, spelling)
+    if wide.NETWORK in w:
+        own = w[wide.NETWORK] * own
+    return own + wide.logits(w, ids, dropout, spelling) if wide.orders(w) else own

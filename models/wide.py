@@ -14,7 +14,8 @@ weight                    dtype    shape                     content
 ``wide/scale``            float32  ``[classes + 1]``         the weight that the number 1 in a column stands for
 ``wide/bias``             float32  ``[classes]``
 ``wide/network``          float32  ``[]``                    the factor of the logits of the network
-                                                             (``textjob/training/dev_weight.py``)
+                                                             (``textjob/training/dev_weight.py``); without a wide part
+                                                             1 / temperature (``textjob/training/finishing.py``)
 ========================  =======  ========================  ===========================================================
 
 Where tokens are words, a second linear model over n-grams of the characters of each word is part of the sum. It

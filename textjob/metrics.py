@@ -52,20 +52,6 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
     return float(np.sum((np.log(np.exp(logits).sum(1, keepdims=True)) - logits) * targets))
 
 
-def calibration_error(probabilities: np.ndarray, true: np.ndarray, bins: int = 15) -> float:
-    """The expected calibration error (Naeini et al. 2015): the mean difference of confidence and accuracy.
-
-    Args:
-        probabilities: ``[rows, classes]``.
-        true: class numbers, one per row.
-        bins: of equal width, by the highest probability of a row; each bin counts by its rows.
-    """
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == true
-    number = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(number, right - confidence, bins)
-    return float(np.abs(gaps).sum() / len(true))
-
-
 def wilson_interval(correct: int, rows: int) -> Tuple[float, float]:
     """The 95 % confidence interval of an accuracy (Wilson 1927)."""
     if not rows:

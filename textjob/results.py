@@ -85,9 +85,11 @@ class TrainingResult:
     seconds: float
     """Of all epochs, with the evaluation on the dev part after each."""
     temperature: Optional[float] = None
-    """By which the exported logits are divided; None without a wide part."""
+    """By which the exported logits are divided."""
     wide_rows: Optional[int] = None
-    """The rows that the exported wide part is fitted to: of the training part and, after dev has chosen, of dev."""
+    """The rows that the exported wide part is fitted to: of the training part and, after dev has chosen, of dev.
+
+    None without a wide part."""
 
 
 @dataclass(frozen=True)

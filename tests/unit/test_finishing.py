@@ -36,7 +36,7 @@ def test_without_dev_rows_or_with_one_the_temperature_is_near_1(rows: int) -> No
 
 def test_the_temperature_has_the_lowest_cross_entropy_with_a_log_normal_prior() -> None:
     logits = calibrated() * 1.7
-    losses = {t: metrics.cross_entropy(logits / t, TARGETS) + 20 * np.log(t) ** 2 for t in np.geomspace(0.25, 4, 81)}
+    losses = {t: metrics.cross_entropy(logits / t, TARGETS) + 5 * np.log(t) ** 2 for t in np.geomspace(0.25, 4, 81)}
     assert finishing.best_temperature(logits, TARGETS) == min(losses, key=lambda t: losses[t])
 
 
@@ -113,8 +113,13 @@ def test_dev_rows_with_a_label_that_the_training_part_lacks_are_left_out(inputs:
     assert all(np.array_equal(expected.wide[name], final.wide[name]) for name in final.wide)
 
 
-def test_without_a_wide_part_nothing_changes(inputs: Inputs) -> None:
+def test_a_network_without_a_wide_part_has_a_temperature_too(inputs: Inputs) -> None:
     plain = inputs._replace(wide={}, choice=None)
     model = classifier.new("cnn", plain, SETTINGS)
-    before = TrainingResult(model.weights(), [], 1, 1.0)
-    assert finishing.finish(model, before, plain, with_final_wide_part(plain, SETTINGS)) == (model, before)
+    weights = model.weights()
+    model.set_weights(dict(weights, **{"output/kernel": 300 * weights["output/kernel"]}))  # certain without a reason
+    exported, found = finishing.finish(model, result(model, plain), plain, with_final_wide_part(plain, SETTINGS))
+    assert found.temperature is not None and abs(np.log(found.temperature)) > 0.05 and found.wide_rows is None
+    before, after = model.predict(inputs.test), exported.predict(inputs.test)
+    np.testing.assert_allclose(np.log(before[:, 0] / before[:, 1]) / found.temperature,
+                               np.log(after[:, 0] / after[:, 1]), rtol=1e-3, atol=1e-4)

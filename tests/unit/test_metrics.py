@@ -1,5 +1,4 @@
 """The uncertainty of figures."""
-import numpy as np
 import pytest
 from scipy.stats import binomtest
 
@@ -35,13 +34,3 @@ def test_the_p_value_of_a_difference_counts_only_the_discordant_rows(one: int, o
     expected = binomtest(one, one + other).pvalue if one + other else 1.0
     assert metrics.mcnemar(wrong, wrong_of_other) == pytest.approx(expected)
     assert metrics.mcnemar(wrong_of_other, wrong) == pytest.approx(expected)
-
-
-def test_the_calibration_error_is_the_mean_gap_of_confidence_and_accuracy_over_bins() -> None:
-    sure, unsure = [[0.95, 0.05]] * 10, [[0.4, 0.6]] * 30
-    true = np.array([0] * 8 + [1] * 2 + [1] * 12 + [0] * 18)
-    expected = (10 * abs(0.8 - 0.95) + 30 * abs(0.4 - 0.6)) / 40
-    assert metrics.calibration_error(np.array(sure + unsure), true) == pytest.approx(expected)
-    assert metrics.calibration_error(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1])) == 0.0
-    # A label that no class has is a wrong prediction.
-    assert metrics.calibration_error(np.array([[1.0, 0.0]]), np.array([-1])) == 1.0

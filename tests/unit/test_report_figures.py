@@ -29,13 +29,10 @@ def test_the_expected_calibration_error_is_that_of_an_example_computed_by_hand()
     assert calibration.expected_error(bins) == pytest.approx((2 * 0.39 + 4 * 0.45) / 6)
 
 
-def test_the_expected_calibration_error_of_predictions_is_that_of_their_probabilities() -> None:
-    rng = np.random.RandomState(0)
-    probabilities = rng.dirichlet([0.5, 0.5, 0.5], 500)
-    true = np.array([rng.choice(3, p=row) for row in probabilities])
-    made_of = predictions.of_probabilities(probabilities, ["a", "b", "c"], ["abc"[i] for i in true])
-    error = calibration.expected_error(calibration.curve(made_of))
-    assert error == pytest.approx(metrics.calibration_error(probabilities, true))
+@pytest.mark.parametrize("labels, error", [(["a", "b"], 0.0), (["a", "a"], 0.5), (["unknown", "unknown"], 1.0)])
+def test_certain_predictions_have_the_error_rate_as_their_calibration_error(labels: List[str], error: float) -> None:
+    made_of = predictions.of_probabilities(np.eye(2), ["a", "b"], labels)
+    assert calibration.expected_error(calibration.curve(made_of)) == error
 
 
 def test_coverage_takes_the_largest_share_of_rows_that_reaches_the_precision() -> None:

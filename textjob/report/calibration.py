@@ -48,7 +48,10 @@ def curve(predictions: Predictions, bins: int = BINS) -> List[Bin]:
 
 
 def expected_error(bins: Sequence[Bin]) -> float:
-    """The expected calibration error (Naeini et al. 2015): the mean difference of confidence and accuracy."""
+    """The expected calibration error (Naeini et al. 2015) of a :func:`curve`.
+
+    It is the mean difference of confidence and accuracy, in which each bin counts by its rows.
+    """
     rows = sum(each.rows for each in bins)
     return sum(each.rows * abs(each.accuracy - each.confidence) for each in bins) / rows if rows else 0.0
 

@@ -3,7 +3,8 @@
 A text is described by the n-grams of all its words, known or not. The n-grams of a known word are counted once per word
 of the vocabulary, those of unknown words once per text.
 """
-from typing import Any, List, NamedTuple, Sequence
+import functools
+from typing import Any, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import scipy.sparse
@@ -46,7 +47,7 @@ class Characters(NamedTuple):
 def count(part: Encoded, words: Sequence[bytes], least: int) -> Characters:
     """The n-grams that occur in at least ``least`` texts of a part; ``words`` is its vocabulary."""
     texts, first = len(part.lengths), tokenizer.UNKNOWN + 1
-    vocabulary = ngrams.occurrences(_spelled(words), ORDERS)
+    vocabulary = _of_vocabulary(tuple(words))
     in_texts = ((np.zeros(0, np.int64),) * 2 if part.spelling is None
                 else ngrams.occurrences(part.spelling, ORDERS))
     mark, column = np.unique(np.concatenate([vocabulary[1], in_texts[1]]), return_inverse=True)
@@ -59,6 +60,12 @@ def count(part: Encoded, words: Sequence[bytes], least: int) -> Characters:
     kept = np.flatnonzero(occur >= least)
     return Characters(mark[kept], np.log(texts / occur[kept]) + 1, by_word[:, kept].tocsr(), unknown[:, kept].tocsr(),
                       known)
+
+
+@functools.lru_cache(maxsize=1)
+def _of_vocabulary(words: Tuple[bytes, ...]) -> Tuple[np.ndarray, np.ndarray]:
+    """The ``ngrams.occurrences`` of the words; a job needs them for two fits."""
+    return ngrams.occurrences(_spelled(words), ORDERS)
 
 
 def _spelled(words: Sequence[bytes]) -> Flat:

@@ -1,9 +1,8 @@
 """The last step of a training, after dev has chosen everything: calibrated scores, and a wide part that knows dev too.
 
-The logits are divided by one temperature, the one with the lowest cross-entropy on dev (Guo et al. 2017). It is part of
-the weights of the wide part and of the factor of the network, so the graph has no additional op and the label of a text
-does not change. Then the wide part that is fitted to the training and the dev part takes the place of the wide part
-that dev has judged.
+The logits are divided by one temperature, the one with the lowest cross-entropy on dev (Guo et al. 2017), so the label
+of a text does not change. It is part of the weights: of the wide part, and of the factor of the network. Then the wide
+part that is fitted to the training and the dev part replaces the wide part that dev has judged.
 """
 from dataclasses import replace
 from typing import Dict, Optional, Tuple
@@ -17,32 +16,30 @@ from textjob.training.classifier import Classifier
 from textjob.training.inputs import Inputs
 
 _TEMPERATURES = np.geomspace(0.25, 4, 81)
-_PRIOR = 20.0  # nats of penalty for a temperature of e or 1/e, for dev parts of a few rows
+_PRIOR = 5.0  # nats of penalty for a temperature of e or 1/e, because a few dev rows mislead
 
 
 def finish(trained: Classifier, result: TrainingResult, inputs: Inputs, final: Inputs
            ) -> Tuple[Classifier, TrainingResult]:
-    """The classifier that is exported, and its result; both are unchanged without a wide part.
+    """The classifier that is exported, and its result.
 
     Args:
         trained: the classifier with the weights of its best epoch.
         inputs: with the wide part that the classifier was trained with.
         final: with the wide part that is exported.
     """
-    if not inputs.wide:
-        return trained, result
     known = inputs.dev.labels < trained.classes
     log_p = np.log(np.maximum(trained.predict(inputs.dev)[known].astype(np.float64), 1e-30))
     temperature = best_temperature(log_p, np.eye(trained.classes)[inputs.dev.labels[known]])
-    weights = {name: value for name, value in result.weights.items() if name not in inputs.wide}
-    network = {name: value for name, value in weights.items() if name != wide.NETWORK}
-    exported = Classifier(trained.name, network, scaled(final.wide, 1 / temperature), trained.classes)
-    if wide.NETWORK in weights:
-        weights[wide.NETWORK] = np.float32(weights[wide.NETWORK] / temperature)
-    exported.set_weights(weights)
+    network = {name: value for name, value in result.weights.items() if name not in inputs.wide}
+    if network:
+        network[wide.NETWORK] = np.float32(network.get(wide.NETWORK, 1.0) / temperature)
+    wide_part = scaled(final.wide, 1 / temperature)
+    exported = Classifier(trained.name, network, wide_part, trained.classes)
+    exported.set_weights(network)
     rows = len(inputs.train.labels) + (int(known.sum()) if final.wide is not inputs.wide else 0)
-    return exported, replace(result, weights=dict(weights, **scaled(final.wide, 1 / temperature)),
-                             temperature=temperature, wide_rows=rows)
+    return exported, replace(result, weights=dict(network, **wide_part), temperature=temperature,
+                             wide_rows=rows if wide_part else None)
 
 
 def best_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
@@ -60,6 +57,8 @@ def calibrated(probabilities: np.ndarray, temperature: Optional[float]) -> np.nd
 
 def scaled(wide_part: Dict[str, np.ndarray], factor: float) -> Dict[str, np.ndarray]:
     """A wide part whose logits are multiplied by ``factor``."""
+    if not wide_part:
+        return {}
     changed = dict(wide_part)
     for name in (wide.SCALE, wide.WORDS_SCALE, wide.CHARACTERS_SCALE):
         if name in changed:  # the last column is the scale of the frequencies
