@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from textjob.packaging import golden
 from textjob.text import tokenizer
 
-
 # Traced once, because its operations one by one take a hundred times as long.
 _tokens = tf.function(tokenizer.tokens, [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int32)],
                       autograph=False)

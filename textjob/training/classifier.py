@@ -38,12 +38,21 @@ class Classifier:
         """The variables that a step changes."""
         combined = bool(network and wide_part)
         self._trained = dict(self.variables, **{wide.NETWORK: tf.Variable(DEFAULT)} if combined else {})
-        self._weights = dict(wide_part, **self._trained)
-        self.probabilities = _compiled(lambda ids, spelling: tf.nn.softmax(
-            models.logits(name, self._weights, ids, _identity, spelling)))
-        """Ids and spelling, int32 ``[texts, columns]``, to probabilities, float32 ``[texts, classes]``."""
+        self._weights = dict({key: tf.constant(value) for key, value in wide_part.items()}, **self._trained)
         self._network_logits = _compiled(lambda ids, spelling: self.logits(ids, _identity))
         self._wide_logits = _compiled(lambda ids, spelling: wide.logits(self._weights, ids, _identity, spelling))
+
+    def probabilities(self, ids: Any, spelling: Any) -> Any:
+        """Ids and spelling, int32 ``[texts, columns]``, to probabilities, float32 ``[texts, classes]``.
+
+        They are computed from the two graphs that the training uses, because a third graph takes a second to trace.
+        """
+        parts = []
+        if self.variables:
+            parts.append(self._trained.get(wide.NETWORK, 1.0) * self._network_logits(ids, spelling))
+        if wide.orders(self._weights):
+            parts.append(self._wide_logits(ids, spelling))
+        return tf.nn.softmax(tf.add_n(parts))
 
     def logits(self, ids: Any, dropout: Callable[[Any], Any]) -> Any:
         """The logits of the network without the wide part, inside a graph."""
