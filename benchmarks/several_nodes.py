@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 WAYS = ("one node", "dense", "sparse")
-BATCH, LENGTH, CLASSES, WARM_UP = 64, 20, 10, 10
+LENGTH, CLASSES, WARM_UP = 20, 10, 16
 BITS = 10e9  # per second, of the network of the calculation
 
 
@@ -37,6 +37,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--models", default="cnn,rnn,rcnn")
     parser.add_argument("--vocabularies", default="20000,50000", help="words in the vocabulary (default: %(default)s)")
     parser.add_argument("--nodes", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=64, help="texts of all nodes per step (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=100, help="measured steps per round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", type=float, default=0.1, help="milliseconds per message (default: %(default)s)")
@@ -83,17 +84,18 @@ def _modelled(cpu: float, dense: float, sparse: Dict[str, float], options: argpa
         if nodes > 1:
             share = (nodes - 1) / nodes
             seconds += (2 * share * dense * 4 + share * rows * 2) * 8 / BITS + 3 * (nodes - 1) * options.latency / 1000
-        cells.append(f"{BATCH / seconds:,.0f} ({cpu / 1000 / nodes / seconds:.0%})")
+        cells.append(f"{options.batch / seconds:,.0f} ({cpu / 1000 / nodes / seconds:.0%})")
     return cells
 
 
 def _run(way: str, model: str, words: int, options: argparse.Namespace) -> Dict[str, float]:
     nodes = 1 if way == "one node" else options.nodes
     addresses = _free_addresses(nodes)
+    of_all = {"addresses": addresses, "way": way, "model": model, "words": words, "batch": options.batch,
+              "steps": options.steps}
     processes = [subprocess.Popen(
-        [sys.executable, __file__, "--node", json.dumps(
-            {"number": number, "addresses": addresses, "way": way, "model": model, "words": words,
-             "steps": options.steps})], stdout=subprocess.PIPE, text=True) for number in range(nodes)]
+        [sys.executable, __file__, "--node", json.dumps(dict(of_all, number=number))], stdout=subprocess.PIPE, text=True)
+        for number in range(nodes)]
     results = [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
     total = dict(results[0])
     total["cpu"] = sum(result["cpu"] for result in results)
@@ -119,7 +121,8 @@ def _loopback() -> int:
     raise SystemExit("/proc/net/dev has no loopback interface")
 
 
-def _measured(number: int, addresses: List[str], way: str, model: str, words: int, steps: int) -> Dict[str, float]:
+def _measured(number: int, addresses: List[str], way: str, model: str, words: int, batch: int, steps: int
+              ) -> Dict[str, float]:
     """The figures of one node, after the steps that trace and warm up."""
     from textjob import process
 
@@ -128,26 +131,30 @@ def _measured(number: int, addresses: List[str], way: str, model: str, words: in
     import tensorflow as tf
 
     from textjob.training.connected import Connected
+    from textjob.training.step import STEPS_PER_CALL
     from textjob.training.workers import Gradients, Workers
 
     class Dense(Connected):
         """Sends every row of the embedding."""
 
-        def reduce(self, loss: Any, gradients: Gradients) -> Tuple[Any, Gradients]:
+        def reduce(self, loss: Any, gradients: Gradients, ids: Any) -> Tuple[Any, Gradients]:
             """The gradients, all of them dense."""
-            return super().reduce(loss, {name: tf.convert_to_tensor(each) for name, each in gradients.items()})
+            return super().reduce(loss, {name: tf.convert_to_tensor(each) for name, each in gradients.items()}, ids)
 
     workers = Workers() if way == "one node" else {"dense": Dense, "sparse": Connected}[way](number, tuple(addresses))
     step, dense = _step(model, words, workers)
-    rows = np.random.RandomState(2).randint(0, 5000, (WARM_UP + steps, BATCH))
-    for i in range(WARM_UP):
-        workers.before_step()
-        step.run([rows[i]], i)
+    rows = np.random.RandomState(2).randint(0, 5000, (WARM_UP + steps, batch))
+
+    def run(first: int, end: int) -> float:
+        for i in range(first, end, STEPS_PER_CALL):
+            workers.before_step()
+            losses = step.run(list(rows[i:min(i + STEPS_PER_CALL, end)]), i)
+        return float(losses[-1])
+
+    run(0, WARM_UP)
     workers.wait()
     before, cpu, began = _loopback(), time.process_time(), time.perf_counter()
-    for i in range(WARM_UP, WARM_UP + steps):
-        workers.before_step()
-        loss = float(step.run([rows[i]], i)[0])
+    loss = run(WARM_UP, WARM_UP + steps)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     received = _loopback() - before
     workers.wait()

@@ -21,7 +21,7 @@ from textjob.training.inputs import Inputs, class_weights, prepare, with_wide_pa
 from textjob.training.optimizer import Optimizer
 from textjob.training.progress import Progress
 from textjob.training.step import Step
-from textjob.training.workers import Gradients, Share, Workers, share
+from textjob.training.workers import Gradients, Workers, share
 
 pytestmark = pytest.mark.trains
 
@@ -160,7 +160,7 @@ class Reducing(Workers):
         super().__init__()
         self._factor = factor
 
-    def reduce(self, loss: Any, gradients: Gradients) -> Tuple[Any, Gradients]:
+    def reduce(self, loss: Any, gradients: Gradients, ids: Any) -> Tuple[Any, Gradients]:
         return loss, {name: tf.IndexedSlices(g.values * self._factor, g.indices) if isinstance(g, tf.IndexedSlices)
                       else g * self._factor for name, g in gradients.items()}
 
@@ -181,9 +181,6 @@ class OneOf(Workers):
     def __init__(self, number: int, nodes: int) -> None:
         super().__init__()
         self._number, self._nodes = number, nodes
-
-    def share(self, texts: Any) -> Share:
-        return share(texts, self._number, self._nodes)
 
 
 @pytest.mark.parametrize("model", models.MODELS)

@@ -16,6 +16,9 @@ from textjob.training.feed import Feed
 from textjob.training.optimizer import Optimizer
 from textjob.training.workers import Gradients, Share, Workers
 
+STEPS_PER_CALL = 8
+"""The largest number of steps per call of ``Step.run``; a job can be interrupted between two calls."""
+
 
 class Step:
     """Changes the variables of a classifier by gradient descent.
@@ -26,20 +29,22 @@ class Step:
         optimizer: applies the gradients.
         class_weights: the weight of a text of each class, float32 ``[classes]``.
         settings: dropout, label smoothing and seed.
-        workers: the nodes that share the batches and add up their gradients.
+        workers: the nodes and devices that share the batches and add up their gradients.
     """
 
     def __init__(self, classifier: Classifier, feed: Feed, optimizer: Optimizer, class_weights: np.ndarray,
                  settings: Settings, workers: Optional[Workers] = None) -> None:
         self._classifier, self._feed, self._optimizer = classifier, feed, optimizer
         self._class_weights, self._settings, self._workers = class_weights, settings, workers or Workers()
+        # What several nodes have finished of a call that fails because a node is lost.
+        self._finished, self._losses = tf.Variable(0), tf.Variable(tf.zeros([STEPS_PER_CALL]))
         # The only trace is called directly, because a search for it takes longer than the padding of a batch.
         self._run = tf.function(self._steps, input_signature=[
             tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)],
             autograph=False).get_concrete_function()
 
     def run(self, order: List[np.ndarray], number: int) -> np.ndarray:
-        """Make one step for each of these batches of rows; returns the mean loss of each, float32 ``[batches]``.
+        """Make one step for each of at most 8 batches of rows; returns the mean loss of each, float32 ``[batches]``.
 
         ``number`` is the number of the first step, counted from 0 over the whole training. One call of TensorFlow for
         several batches takes 10 % less time than one call for each.
@@ -50,29 +55,43 @@ class Step:
                 tf.constant(np.concatenate(order)), tf.constant(limits), tf.constant(number)).numpy()
         return losses
 
+    def finished(self) -> np.ndarray:
+        """The mean losses of the steps that were made before a call of :meth:`run` failed, on several nodes."""
+        losses: np.ndarray = self._losses[:self._finished].numpy()
+        return losses
+
     def _steps(self, rows: Any, limits: Any, number: Any) -> Any:
         count = tf.shape(limits)[0] - 1
-        if self._workers.several:  # an exchange inside of a loop cannot change its shape from batch to batch
-            with tf.control_dependencies([tf.debugging.assert_equal(count, 1)]):
-                ids, labels = self._feed(rows)
-            return self._step(ids, labels, number)[None]
 
         def step(i: Any, losses: Any) -> Any:
             ids, labels = self._feed(rows[limits[i]:limits[i + 1]])
-            return i + 1, losses.write(i, self._step(ids, labels, number + i))
+            loss = self._step(ids, labels, number + i)
+            if self._workers.several:
+                self._losses.scatter_update(tf.IndexedSlices(loss, i))
+                with tf.control_dependencies([loss]):
+                    self._finished.assign(i + 1)
+            return i + 1, losses.write(i, loss)
 
+        if self._workers.several:
+            self._finished.assign(0)
         losses = tf.TensorArray(tf.float32, count, element_shape=[])
         return tf.while_loop(lambda i, _: i < count, step, (0, losses), parallel_iterations=1)[1].stack()
 
     def _step(self, ids: Any, labels: Any, number: Any) -> Any:
-        loss, gradients = self._workers.reduce(*self.gradients(ids, labels, number))
+        loss, gradients = self._workers.reduce(*self.gradients(ids, labels, number), ids)
         self._optimizer.apply(gradients, number)
         return loss
 
     def gradients(self, ids: Any, labels: Any, number: Any) -> Tuple[Any, Gradients]:
         """The mean loss of a batch, and its gradient by each variable; on several nodes, their part in the mean."""
+        parts = []
+        for i, device in enumerate(self._workers.devices):
+            with tf.device(device):
+                parts.append(self._gradients(ids, labels, number, self._workers.share(tf.shape(labels)[0], i)))
+        return parts[0] if len(parts) == 1 else _added(parts)
+
+    def _gradients(self, ids: Any, labels: Any, number: Any, share: Optional[Share]) -> Tuple[Any, Gradients]:
         s, classes = self._settings, len(self._class_weights)
-        share = self._workers.share(tf.shape(labels)[0])
         if share:
             ids, labels = _part(ids, share), _part(labels, share)
         noise = _Noise(s.seed, number, share)
@@ -101,6 +120,17 @@ class Step:
         for name, variable in self._classifier.variables.items():
             yield "weight/" + name, variable
             yield from ((f"slot{i}/{name}", slot) for i, slot in enumerate(self._optimizer.slots[name]))
+
+
+def _added(parts: List[Tuple[Any, Gradients]]) -> Tuple[Any, Gradients]:
+    """The sum of the losses and of the gradients of several devices."""
+    total: Gradients = {}
+    for name, first in parts[0][1].items():
+        each = [gradients[name] for _, gradients in parts]
+        total[name] = tf.IndexedSlices(
+            tf.concat([one.values for one in each], 0), tf.concat([one.indices for one in each], 0), first.dense_shape
+        ) if isinstance(first, tf.IndexedSlices) else tf.add_n(each)
+    return tf.add_n([loss for loss, _ in parts]), total
 
 
 def _part(x: Any, share: Share) -> Any:

@@ -23,11 +23,8 @@ from textjob.training.dev_weight import DevEvaluation
 from textjob.training.inputs import Inputs, class_weights
 from textjob.training.optimizer import Optimizer
 from textjob.training.progress import Estimate, Progress
-from textjob.training.step import Step
+from textjob.training.step import STEPS_PER_CALL, Step
 from textjob.training.workers import Workers
-
-STEPS_PER_CALL = 8
-"""The number of steps per call of ``Step.run``; a job can be interrupted between two calls."""
 
 # tf.summary.scalar needs the package tensorboard, which TensorFlow no longer installs; this is the metadata it writes.
 _SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
@@ -96,7 +93,7 @@ class Run:
         progress = Progress(f"{self.name} epoch {self.epoch}/{self.epochs}", len(order), sys.stdout)
         saved = time.time()
         # 0 seconds mean a checkpoint after each step.
-        steps = STEPS_PER_CALL if settings.checkpoint_seconds and not self._workers.several else 1
+        steps = STEPS_PER_CALL if settings.checkpoint_seconds else 1
         while self.batch < len(order):
             self._workers.before_step()
             self._train(order[self.batch:self.batch + steps], progress)
@@ -109,15 +106,25 @@ class Run:
         progress.clear()
 
     def _train(self, some: List[np.ndarray], progress: Progress) -> None:
-        for rows, loss in zip(some, self._step.run(some, self.step)):
+        try:
+            losses = self._step.run(some, self.step)
+        except WorkerLostError:
+            self._count(some, self._step.finished(), progress)
+            raise
+        self._count(some, losses, progress)
+        if self._workers.is_chief:
+            for line in self._estimate.line(len(some)):
+                progress.clear()
+                print(line, flush=True)
+
+    def _count(self, some: List[np.ndarray], losses: np.ndarray, progress: Progress) -> None:
+        """Count the steps that have been made: those with a loss."""
+        for rows, loss in zip(some, losses):
             if not np.isfinite(loss):
                 raise JobError(f"the loss became {loss} at step {self.step} (epoch {self.epoch}, batch {self.batch}); "
                                f"set --learning_rate below {self._settings.learning_rate:g}")
             self.loss, self.step, self.batch = self.loss + float(loss) * len(rows), self.step + 1, self.batch + 1
             progress.show(self.batch, float(loss))
-        for line in self._estimate.line(len(some)):
-            progress.clear()
-            print(line, flush=True)
 
     def end_epoch(self) -> None:
         """Evaluate on dev, append a row to the history, and keep the weights if they are the best."""

@@ -1,9 +1,9 @@
-"""The nodes that train one model together, seen by the training: each computes a share of every batch.
+"""The nodes and devices that train one model together, seen by the training: each computes a share of every batch.
 
 :class:`Workers` is the only node; ``connected.py`` has several.
 """
 import contextlib
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ Gradients = Dict[str, Any]
 
 
 class Share(NamedTuple):
-    """The texts of a batch whose loss this node computes: int32 scalars of the graph."""
+    """The texts of a batch whose loss one device computes: int32 scalars of the graph."""
 
     first: Any
     texts: Any
@@ -19,37 +19,48 @@ class Share(NamedTuple):
     """The number of texts in the batch of all nodes."""
 
     weight: Any
-    """The factor of the mean loss of these texts in the sum over the nodes, float32."""
+    """The factor of the mean loss of these texts in the sum over all shares, float32."""
 
 
-def share(texts: Any, number: int, nodes: int) -> Share:
-    """The share of a node: equal shares, in the order of the nodes.
+def share(texts: Any, number: int, shares: int) -> Share:
+    """One of several equal shares, in order.
 
-    If the batch has fewer texts than there are nodes, each computes all of them, because an empty share has no loss.
+    If the batch has fewer texts than shares, each share has all of them, because an empty share has no loss.
     """
-    import tensorflow as tf  # the only node needs no shares
+    import tensorflow as tf  # a single device needs no shares
 
-    enough = texts >= nodes
-    first = tf.where(enough, texts * number // nodes, 0)
-    last = tf.where(enough, texts * (number + 1) // nodes, texts)
-    weight = tf.where(enough, tf.cast(last - first, tf.float32) / tf.cast(texts, tf.float32), 1.0 / nodes)
+    enough = texts >= shares
+    first = tf.where(enough, texts * number // shares, 0)
+    last = tf.where(enough, texts * (number + 1) // shares, texts)
+    weight = tf.where(enough, tf.cast(last - first, tf.float32) / tf.cast(texts, tf.float32), 1.0 / shares)
     return Share(first, last - first, texts, weight)
 
 
 class Workers:
-    """The only node."""
+    """The only node.
+
+    Args:
+        interrupted: whether this node has to stop.
+        devices: the devices of this node that compute; None is the one that TensorFlow chooses.
+    """
 
     several, is_chief = False, True
+    _number, _nodes = 0, 1
 
-    def __init__(self, interrupted: Callable[[], bool] = lambda: False) -> None:
-        self._interrupted = interrupted
+    def __init__(self, interrupted: Callable[[], bool] = lambda: False, devices: Sequence[Optional[str]] = (None,)
+                 ) -> None:
+        self._interrupted, self.devices = interrupted, devices
 
-    def share(self, texts: Any) -> Optional[Share]:
-        """The share of this node in a batch, inside a graph; None means the whole batch."""
-        return None
+    def share(self, texts: Any, device: int = 0) -> Optional[Share]:
+        """The share of a device in a batch of this number of texts, inside a graph; None means the whole batch."""
+        here, shares = len(self.devices), self._nodes * len(self.devices)
+        return share(texts, self._number * here + device, shares) if shares > 1 else None
 
-    def reduce(self, loss: Any, gradients: Gradients) -> Tuple[Any, Gradients]:
-        """The sum of the losses and of the gradients over the nodes, inside a graph."""
+    def reduce(self, loss: Any, gradients: Gradients, ids: Any) -> Tuple[Any, Gradients]:
+        """The sum of the losses and of the gradients over the nodes, inside a graph.
+
+        ``ids`` are those of the whole batch.
+        """
         return loss, gradients
 
     def same(self, value: Callable[[], Any]) -> Any:
