@@ -93,12 +93,17 @@ def of_one_node(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> D
 
 
 @pytest.fixture(scope="module")
-def of_two_nodes(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
+def output_of_two_nodes(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("two") / "out"
     nodes = Nodes(small_data, out, 2)
-    made = finished(nodes, out)
+    finished(nodes, out)
     assert "takes part in the training" in nodes.log(1) and "epoch" not in nodes.log(1)
-    return made
+    return out
+
+
+@pytest.fixture(scope="module")
+def of_two_nodes(output_of_two_nodes: Path) -> Dict[str, Any]:
+    return result(output_of_two_nodes)
 
 
 def assert_close(one: Dict[str, Any], other: Dict[str, Any]) -> None:
@@ -162,9 +167,9 @@ def test_sigterm_to_one_node_stops_all_after_a_checkpoint_and_the_same_command_r
     assert result(tmp_path / "out") == of_two_nodes
 
 
-def test_a_finished_job_ends_on_every_node_without_training(small_data: Path, tmp_path: Path, started: Any) -> None:
-    assert started(small_data, tmp_path / "out", 2).codes() == [0, 0]
-    again = started(small_data, tmp_path / "out", 2)
+def test_a_finished_job_ends_on_every_node_without_training(
+        small_data: Path, output_of_two_nodes: Path, started: Any) -> None:
+    again = started(small_data, output_of_two_nodes, 2)
     assert again.codes() == [0, 0], again.log(0) + again.log(1)
     assert "finished before" in again.log(0) and "every model is finished" in again.log(1)
 
