@@ -47,14 +47,14 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
         phases.end("import TensorFlow")
     if not node.trains:
         if cluster:
-            return several_nodes.follow(cluster, job)
+            return several_nodes.follow(cluster, job, nodes.gpus(argv))
         print(node.reason)
         return 0
     if ignored:
         print(f"ignored flags, which are not settings of this job: {' '.join(ignored)}")
     storage.check_writable(job.train_url, "--train_url")
     with lock.held(job.train_url), storage.workspace(job.train_url) as work, \
-            storage.fetched(job.data_url) as data_url, several_nodes.opened(cluster, job) as connect:
+            storage.fetched(job.data_url) as data_url, several_nodes.opened(cluster, job, nodes.gpus(argv)) as connect:
         data = read_dataset(data_url, job)
         print("\n".join(data.notes))
         print(f"{len(data.train.texts):,} training, {len(data.dev.texts):,} dev and {len(data.test.texts):,} test "

@@ -93,9 +93,8 @@ def _run(way: str, model: str, words: int, options: argparse.Namespace) -> Dict[
     addresses = _free_addresses(nodes)
     of_all = {"addresses": addresses, "way": way, "model": model, "words": words, "batch": options.batch,
               "steps": options.steps}
-    processes = [subprocess.Popen(
-        [sys.executable, __file__, "--node", json.dumps(dict(of_all, number=number))], stdout=subprocess.PIPE, text=True)
-        for number in range(nodes)]
+    processes = [subprocess.Popen([sys.executable, __file__, "--node", json.dumps(dict(of_all, number=number))],
+                                  stdout=subprocess.PIPE, text=True) for number in range(nodes)]
     results = [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
     total = dict(results[0])
     total["cpu"] = sum(result["cpu"] for result in results)

@@ -79,6 +79,11 @@ def worker_hosts(argv: Sequence[str], environment: Mapping[str, str] = os.enviro
     return [host.strip() for host in hosts.split(",") if host.strip()]
 
 
+def gpus(argv: Sequence[str]) -> int:
+    """The number of GPUs of a node that the platform states, ``--num_gpus``; 0 if it states none."""
+    return max(0, _first_number([_platform_flags(argv).get("num_gpus", "")], 0))
+
+
 def _platform_flags(argv: Sequence[str]) -> Dict[str, str]:
     """The flags that the platform adds, ``--name value`` or ``--name=value``; an empty value counts as not given."""
     flags = {}

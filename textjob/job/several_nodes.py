@@ -1,4 +1,4 @@
-"""A job on several nodes: which part each process has, from the flags to the end of the training.
+"""A job on several nodes, or on several GPUs: which part each process has, from the flags to the end of the training.
 
 The chief is an ordinary job whose steps are shared. Every other node reads the same data, takes part in each step, and
 writes nothing.
@@ -38,22 +38,22 @@ def cluster_of(argv: Sequence[str], job: Settings) -> Optional[Cluster]:
 
 
 @contextlib.contextmanager
-def opened(cluster_: Optional[Cluster], job: Settings) -> Iterator[Connect]:
-    """What the chief, or the only node, connects the nodes with."""
+def opened(cluster_: Optional[Cluster], job: Settings, gpus: int = 0) -> Iterator[Connect]:
+    """What the chief, or the only node, connects the nodes with; ``gpus`` limits those of each node, if it is not 0."""
     if cluster_ is None:
-        yield lambda data, models: _connected(None)
+        yield lambda data, models: _connected(None, gpus if models else 1)
         return
     with meeting.opened(cluster_, job.worker_start_seconds) as opened_meeting:
         print(f"{cluster_.name(0)}: writes the output; waits for the other nodes before the training", flush=True)
 
         def connect(data: Dataset, models: List[str]) -> "Workers":
             opened_meeting.start(_facts(job, data), models)
-            return _connected(cluster_ if models else None)
+            return _connected(cluster_ if models else None, gpus if models else 1)
 
         yield connect
 
 
-def follow(cluster_: Cluster, job: Settings) -> int:
+def follow(cluster_: Cluster, job: Settings, gpus: int = 0) -> int:
     """Take part in the training of a chief; returns the exit code."""
     print(f"{cluster_.name(cluster_.number)}: takes part in the training; node 1 writes the output", flush=True)
     with storage.fetched(job.data_url) as data_url:
@@ -62,7 +62,7 @@ def follow(cluster_: Cluster, job: Settings) -> int:
     if not models:
         print("every model is finished already")
         return 0
-    workers = _connected(cluster_)
+    workers = _connected(cluster_, gpus)
     from textjob.training import trainer
     from textjob.training.inputs import prepare
 
@@ -77,18 +77,31 @@ def follow(cluster_: Cluster, job: Settings) -> int:
     return 0
 
 
-def _connected(cluster_: Optional[Cluster]) -> "Workers":
+def _connected(cluster_: Optional[Cluster], gpus: int) -> "Workers":
     if cluster_ is None:
         from textjob.training.workers import Workers
 
-        return Workers(interruption.requested)
+        return Workers(interruption.requested, _devices(gpus))
     from textjob.training.connected import Connected
 
     with process.without_banner():
-        workers = Connected(cluster_.number, cluster_.addresses, interruption.requested)
+        workers = Connected(cluster_.number, cluster_.addresses, interruption.requested, _devices(gpus))
         process.start_runtime()
     interruption.restore_handler()  # TensorFlow's servers ignore SIGTERM
     return workers
+
+
+def _devices(limit: int) -> Sequence[Optional[str]]:
+    """The GPUs of this node that compute, if it has more than one; ``limit`` is their largest number, 0 for all."""
+    if limit == 1:  # also where no model is trained, and TensorFlow is not imported
+        return (None,)
+    import tensorflow as tf
+
+    names = [f"GPU:{i}" for i in range(len(tf.config.list_physical_devices("GPU")))][:limit or None]
+    if len(names) < 2:
+        return (None,)
+    print(f"each batch is divided among {len(names)} GPUs", flush=True)
+    return names
 
 
 def _facts(job: Settings, data: Dataset) -> Dict[str, Any]:
