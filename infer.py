@@ -21,7 +21,7 @@ import argparse
 import importlib
 import os
 import sys
-from typing import Sequence
+from typing import Sequence, Tuple
 
 from textjob import errors, process
 
@@ -32,8 +32,8 @@ TOPICS = {
     },
     "predictions": {
         "predict": "Classify texts: a table on a terminal, else one JSON line per text.",
-        "batch": "Classify the rows of a file: one JSON line per row, bad rows included; continues an unfinished "
-                 "output.",
+        "batch": "Classify the rows of a file, or of many files in shards: one JSON line per row, bad rows included; "
+                 "continues an unfinished output.",
         "evaluate": "Compare predictions with labels: accuracy, macro-F1, a table of the classes, the confusion "
                     "matrix.",
     },
@@ -61,17 +61,28 @@ PATHS = ("model", "model_base", "data_url", "output_url", "source", "output", "l
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit code (textjob/errors.py)."""
-    name = argv[0] if argv else ""
+    name, flags = _command(argv)
     if name not in COMMANDS:
         _top_parser().parse_args(argv)  # prints the help or an error, and exits
     command = importlib.import_module(f"textjob.commands.{name}")
     parser = argparse.ArgumentParser(prog=f"infer.py {name}", description=COMMANDS[name], allow_abbrev=False)
     command.add_flags(parser)
-    args = parser.parse_args(argv[1:])
+    args = parser.parse_args(flags)
     for path in PATHS:
         if getattr(args, path, None):
             setattr(args, path, os.path.expanduser(getattr(args, path)))
     return int(command.run(args))
+
+
+def _command(argv: Sequence[str]) -> Tuple[str, Sequence[str]]:
+    """The command and its flags. A training job, all of whose parameters are flags, gives the command by a flag, too.
+    """
+    for position, word in enumerate(argv):
+        name, equals, value = word.partition("=")
+        if name == "--command" and argv[0].startswith("--"):
+            end = position + (1 if equals else 2)
+            return "".join([value] if equals else argv[position + 1:end]), [*argv[:position], *argv[end:]]
+    return (argv[0] if argv else ""), argv[1:]
 
 
 def _top_parser() -> argparse.ArgumentParser:

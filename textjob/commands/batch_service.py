@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
-from textjob.commands import packages
+from textjob.commands import batch_files, packages
 from textjob.data.folders import list_folder
 from textjob.errors import DataError, StorageError
 from textjob.job import storage
@@ -65,7 +65,7 @@ def _files(url: str, data: str) -> Iterator[Tuple[str, str]]:
         names = [entry.name for entry in list_folder(data) if not entry.is_folder]
         files = [(f"{url.rstrip('/')}/{name}", f"{data}/{name}") for name in names]
     elif data.endswith(MANIFEST):
-        files = [(source, source) for source in _sources(url, Path(data))]
+        files = [(source, source) for source in batch_files.listed(url, Path(data))]
     seen: Dict[str, str] = {}
     for source, _ in files:
         name = Path(source).name
@@ -74,14 +74,3 @@ def _files(url: str, data: str) -> Iterator[Tuple[str, str]]:
                             "file; rename one of them")
         seen[name] = source
     return iter(files)
-
-
-def _sources(url: str, manifest: Path) -> Iterator[str]:
-    for number, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            source = json.loads(line)["source"]
-        except (ValueError, KeyError, TypeError):
-            source = None
-        if not isinstance(source, str):
-            raise DataError(f'{url}:{number}: expected {{"source": "obs://..."}} or the path of a file')
-        yield source

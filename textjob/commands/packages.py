@@ -23,11 +23,15 @@ def add_model_flag(parser: argparse.ArgumentParser) -> None:
 def rehearsed(model: str) -> Iterator["Rehearsal"]:
     """The service of a package, which is a folder or an ``obs://`` URL."""
     with storage.fetched(model) as folder:
-        located = package.locate(folder)
-        import_tensorflow_for(located)
-        from textjob.rehearsal.client import Rehearsal
+        yield loaded(package.locate(folder))
 
-        yield Rehearsal(located)
+
+def loaded(located: Path) -> "Rehearsal":
+    """The service of a package in a folder."""
+    import_tensorflow_for(located)
+    from textjob.rehearsal.client import Rehearsal
+
+    return Rehearsal(located)
 
 
 def import_tensorflow_for(located: Path) -> None:

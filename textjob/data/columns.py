@@ -29,7 +29,8 @@ def find_columns(rows: Rows, name: str, request: Request) -> Columns:
     if columns is None:
         columns = _from_positions(rows, width, name, request)
         if _is_header(columns, rows, name, request):
-            columns = columns._replace(names=tuple(normalised(rows[0])))
+            names = normalised(rows[0])
+            columns = columns._replace(names=tuple(names + [""] * (width - len(names))))
             _refuse_other_names(columns, rows[0], name, request.columns)
     if not request.labelled:
         return columns._replace(label=None)

@@ -7,14 +7,14 @@ import codecs
 import gzip
 import lzma
 import zlib
-from typing import IO, Any, Callable, Dict, Iterator, NamedTuple, Tuple
+from typing import IO, Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from textjob.data import encoding as encodings
 from textjob.errors import DataError
 
 SUFFIXES = (".gz", ".bz2", ".xz")
 _OPENERS: Dict[bytes, Callable[[str], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 
 
 class Line(NamedTuple):
@@ -26,23 +26,31 @@ class Line(NamedTuple):
 
 
 class TextFile(NamedTuple):
-    """A file of text: its path, its name in messages (``train.csv``), its encoding, are its line ends CR alone."""
+    """A file of text: its path, its name in messages (``train.csv``), its encoding, are its line ends CR alone.
+
+    A part of a file has the bytes from ``start`` to ``stop``, both at the beginning of a line, and the number of its
+    first line; ``stop`` is 0 for a whole file.
+    """
 
     path: str
     name: str
     encoding: str
     carriage_returns: bool = False
+    start: int = 0
+    stop: int = 0
+    first_line: int = 1
 
     def lines(self) -> Iterator[Line]:
-        """The lines, numbered from 1."""
+        """The lines, with their numbers in the whole file, from 1."""
         if self.encoding.startswith("utf-16"):
             for number, text in enumerate(_split(_decoded(self.path, self.encoding), "\n", "\r"), 1):
                 error = f"not {self.encoding.upper()}" if _DAMAGED in text else ""
                 yield Line(number, text.lstrip("\ufeff").replace("\0", " "), error)
             return
         codec = _codec(self.encoding)
-        raw = _split(chunks(self.path), b"\n", b"\r") if self.carriage_returns else raw_lines(self.path)
-        for number, line in enumerate(raw, 1):
+        raw = _split(chunks(self.path), b"\n", b"\r") if self.carriage_returns else raw_lines(
+            self.path, self.start, self.stop)
+        for number, line in enumerate(raw, self.first_line):
             yield Line(number, *decode(line, codec))
 
 
@@ -78,15 +86,30 @@ def without_compression(name: str) -> str:
     return next((name[: -len(suffix)] for suffix in SUFFIXES if name.lower().endswith(suffix)), name)
 
 
-def raw_lines(path: str) -> Iterator[bytes]:
-    """The lines as bytes, decompressed, split at LF.
+def is_compressed(path: str) -> bool:
+    """Whether the first bytes of a file are those of a compressed file."""
+    return _opener(path) is not None
+
+
+def raw_lines(path: str, start: int = 0, stop: int = 0) -> Iterator[bytes]:
+    """The lines as bytes, decompressed, split at LF; of the bytes from ``start`` to ``stop``, if ``stop`` is given.
 
     Raises:
         DataError: the file cannot be read, or its compression is damaged.
     """
     try:
         with _open(path) as file:
-            yield from file
+            if not stop:
+                yield from file
+                return
+            file.seek(start)
+            left = stop - start
+            while left > 0:
+                line = file.readline()
+                if not line:
+                    return
+                left -= len(line)
+                yield line
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
@@ -95,10 +118,10 @@ def chunks(path: str) -> Iterator[bytes]:
     """The content as bytes, decompressed."""
     try:
         with _open(path) as file:
-            chunk = file.read(_CHUNK)
+            chunk = file.read(CHUNK)
             while chunk:
                 yield chunk
-                chunk = file.read(_CHUNK)
+                chunk = file.read(CHUNK)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
@@ -115,6 +138,11 @@ def decode(data: bytes, codec: str) -> Tuple[str, str]:
     return text.replace("\0", " "), error
 
 
+def decode_line(data: bytes, encoding: str) -> Tuple[str, str]:
+    """A line by the name of its encoding, as :func:`decode`."""
+    return decode(data, _codec(encoding))
+
+
 def decode_text(data: bytes, encoding: str) -> Tuple[str, str]:
     """A whole text by the name of its encoding, and the decoding error or ``""``."""
     return decode(data, encodings.ENCODINGS[encoding] if encoding.startswith("utf-16") else _codec(encoding))
@@ -126,12 +154,15 @@ def _codec(encoding: str) -> str:
 
 def _open(path: str) -> IO[bytes]:
     """The file, decompressed where its first bytes are those of a compressed file."""
+    opener = _opener(path)
+    return opener(path) if opener else open(path, "rb")
+
+
+def _opener(path: str) -> Optional[Callable[[str], Any]]:
+    """What opens a compressed file, decided by its first bytes; None for any other file."""
     with open(path, "rb") as file:
         start = file.read(6)
-    for magic, opener in _OPENERS.items():
-        if start.startswith(magic):
-            return opener(path)  # type: ignore[no-any-return]
-    return open(path, "rb")
+    return next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
 
 
 _DAMAGED = "\udfff"  # a lone surrogate is never the result of decoding

@@ -56,9 +56,23 @@ class Request(NamedTuple):
     labelled: bool = True
 
 
+class Division(NamedTuple):
+    """How a file of lines is read in parts, with the decisions that were made for the whole file.
+
+    ``records`` reads a part. ``boundaries`` gives, for ascending offsets in bytes, the first place behind each at which
+    a part can begin: its records are those that the reading of the whole file has there.
+    """
+
+    records: Callable[[TextFile], Iterator[Record]]
+    boundaries: Callable[[Sequence[int]], Iterator[int]]
+
+
 @dataclass
 class Reading:
-    """One file (or one folder of class folders) while it is read; ``details`` and ``notes`` are complete at its end."""
+    """One file (or one folder of class folders) while it is read; ``details`` and ``notes`` are complete at its end.
+
+    ``division`` is None where a file can only be read as a whole.
+    """
 
     name: str
     form: str
@@ -70,6 +84,7 @@ class Reading:
     details: str = ""
     notes: List[str] = field(default_factory=list)
     labelled: bool = True
+    division: Optional[Division] = None
 
 
 class Form(NamedTuple):

@@ -17,24 +17,24 @@ __all__ = ["Reading", "Record", "Records"]
 class Records:
     """Opens one source after the other; the first decides the columns of those that do not name their own."""
 
-    def __init__(self, settings: DataSettings, labelled: bool = True) -> None:
+    def __init__(self, settings: DataSettings, labelled: bool = True, columns: Optional[Columns] = None) -> None:
         self.settings = settings
         self.labelled = labelled
         self._encoding = known_encoding(settings.encoding)
-        self._columns: Optional[Columns] = None
+        self.columns = columns
 
-    def open(self, source: Source) -> Reading:
-        """The records of a source.
+    def open(self, source: Source, encoding: str = "") -> Reading:
+        """The records of a source; ``encoding`` is that of a file whose encoding has been decided before.
 
         Raises:
             DataError: the form, the encoding or the columns cannot be decided.
         """
-        request = Request(self.settings, self._columns, self.labelled)
+        request = Request(self.settings, self.columns, self.labelled)
         if source.is_folder:
             return class_folders.read(source, request, self._encoding)
         if source.labels_url:
             return pairs.read(source, self._encoding)
         refuse_archive(source.url, source.name)
-        reading = read_file(source.url, source.name, self._encoding, request)
-        self._columns = self._columns or reading.columns
+        reading = read_file(source.url, source.name, self._encoding or encoding, request)
+        self.columns = self.columns or reading.columns
         return reading

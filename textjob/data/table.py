@@ -28,8 +28,13 @@ def read_table(name: str, form: str, encoding: str, dialect: Dialect, rows: Iter
     reading.column_names = _column_names(sample, columns)
     reading.labelled = columns.label is not None
     reading.details = _details(encoding, dialect, columns, request.labelled)
-    reading.records = _records(chain(sample, rows), reading, columns, dialect, request.labelled)
+    reading.records = _records(chain(sample, rows), reading, columns, dialect, request.labelled, bool(columns.names))
     return reading
+
+
+def read_part(rows: Iterator[Row], reading: Reading, columns: Columns, dialect: Dialect) -> Iterator[Record]:
+    """The records of a later part of a file without labels, with the columns of the whole file."""
+    return _records(rows, reading, columns, dialect, False, False)
 
 
 def _decide_columns(sample: List[Row], name: str, request: Request) -> Columns:
@@ -51,12 +56,12 @@ def _column_names(sample: List[Row], columns: Columns) -> List[str]:
 
 
 def _records(
-    rows: Iterator[Row], reading: Reading, columns: Columns, dialect: Dialect, labelled: bool
+    rows: Iterator[Row], reading: Reading, columns: Columns, dialect: Dialect, labelled: bool, header: bool
 ) -> Iterator[Record]:
     guarded = _guarded(rows, columns.width) if dialect.quotes == NO_QUOTES and columns.width > 1 else rows
     labels: Set[str] = set()
     names = frozenset(columns.names) or LABEL_NAMES
-    width, header = columns.width, bool(columns.names)
+    width = columns.width
     for line, cells, error in guarded:
         place = f"{reading.name}:{line}"
         if cells is None:
@@ -152,6 +157,14 @@ def _guarded(rows: Iterator[Row], width: int) -> Iterator[Row]:
             yield row
     if held is not None:
         yield held
+
+
+def ends_quoted_text(row: Row, width: int) -> bool:
+    """Whether the rows behind this one are read alike, whatever :func:`_guarded` has read before it."""
+    cells = row.cells or []
+    if len(cells) != width:
+        return False
+    return not _opens_quote(cells[-1]) and not (cells[0].endswith('"') and cells[0].count('"') % 2 == 1)
 
 
 def _part_of_quoted(row: Row) -> Row:

@@ -16,14 +16,14 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Deque, Dict, Generator, Iterator, List, NamedTuple, Tuple
+from typing import Any, Deque, Dict, Generator, Iterator, List, NamedTuple, TextIO, Tuple
 
 from textjob import manifest
 from textjob.data.form import Record
 from textjob.errors import PackageError, RefusedError
 from textjob.rehearsal.client import Rehearsal
 from textjob.rehearsal.output import Answer, Lines, Options, complete_lines
-from textjob.rehearsal.progress import Progress
+from textjob.rehearsal.progress import Progress, Report
 from textjob.rehearsal.rows import Row, Rows, windows
 from textjob.settings import DataSettings
 
@@ -61,28 +61,40 @@ def run(rehearsal: Rehearsal, rows: Rows, settings: DataSettings, options: Optio
     """
     if overwrite and output.exists():
         output.unlink()
-    _claim(output, record, {
-        "package": _package_digest(rehearsal.package), "data": rows.digest,
-        "settings": {**{key: value for key, value in asdict(settings).items() if key != "max_bad_rows"},
-                     "format": options.format, "columns": list(options.columns), "keep": options.keep}})
+    _claim(output, record, identity(rehearsal.package, rows.digest, settings, options))
     lines = Lines(options, rows.names, rows.several)
     before = _resume(output, options, lines.header())
+    prepare_process()
+    with opened(output, "a") as file, Progress(rows.lines) as progress:
+        answered, bad = classify(rehearsal, rows.rows, lines, options, file, progress.add, before)
+    return Summary(before, answered, bad)
+
+
+def prepare_process() -> None:
+    """Set up the collection and the switching of this process for :func:`classify`; the service is loaded."""
     gc.collect()
     gc.freeze()  # otherwise collections of TensorFlow's objects take longer than everything else that Python does here
     sys.setswitchinterval(0.0005)  # a call waits for Python's lock before and after the model, each time for this long
+
+
+def opened(output: Path, mode: str) -> TextIO:
+    """An output file. Half of a surrogate pair, which only an escape of JSON can write, is written as an escape."""
+    return open(str(output), mode, encoding="utf-8", errors="backslashreplace", newline="\n")  # type: ignore[return-value]
+
+
+def classify(rehearsal: Rehearsal, rows: Iterator[Row], lines: Lines, options: Options, file: TextIO,
+             report: Report, before: int = 0) -> Tuple[int, int]:
+    """Write a line for each row but the first ``before`` ones; returns the numbers of answered and of bad rows."""
     answered = bad = 0
-    # Half of a surrogate pair, which only an escape of JSON can write, is written as an escape.
-    with open(str(output), "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file, \
-            Progress(rows.lines) as progress, \
-            contextlib.closing(_classified(rehearsal, rows.rows, before, options)) as classified:
+    with contextlib.closing(_classified(rehearsal, rows, before, options)) as classified:
         for window in classified:
-            answers = _answers(window, progress)
+            answers = _answers(window, report)
             for (row, names), answer in itertools.islice(zip(window.rows, answers), window.first, None):
                 file.write(_line(lines, row, names, answer))
                 answered += "error" not in answer
                 bad += "error" in answer
             file.flush()  # a killed run loses two windows at most
-    return Summary(before, answered, bad)
+    return answered, bad
 
 
 def _line(lines: Lines, row: Record, names: List[str], answer: Answer) -> str:
@@ -131,14 +143,21 @@ def _calls(rehearsal: Rehearsal, pool: ThreadPoolExecutor, window: List[Row], op
             for call in calls]
 
 
-def _answers(window: _Window, progress: Progress) -> List[Answer]:
+def _answers(window: _Window, report: Report) -> List[Answer]:
     """The answers to the rows of a window, errors of bad rows included."""
     answers = [{"error": {"code": "bad_row", "message": row.error}} for row, _ in window.rows]
     for indexes, future in window.calls:
         for index, answer in zip(indexes, future.result()):
             answers[index] = answer
-        progress.add(len(indexes), window.rows[0][0].line, window.rows[-1][0].line)
+        report(len(indexes), window.rows[0][0].line, window.rows[-1][0].line)
     return answers
+
+
+def identity(package: Path, data: str, settings: DataSettings, options: Options) -> Dict[str, Any]:
+    """What a run is identified by: the hash of the package, the hash of the data, and the settings."""
+    recorded = {key: value for key, value in asdict(settings).items() if key != "max_bad_rows"}
+    return {"package": _package_digest(package), "data": data,
+            "settings": dict(recorded, format=options.format, columns=list(options.columns), keep=options.keep)}
 
 
 def _claim(output: Path, record: Path, run_: Dict[str, Any]) -> None:
@@ -164,7 +183,7 @@ def _resume(output: Path, options: Options, header: str) -> int:
     if size:
         os.truncate(str(output), size)
         return rows - bool(header)
-    with open(str(output), "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+    with opened(output, "w") as file:
         file.write(header)
     return 0
 

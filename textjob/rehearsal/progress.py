@@ -2,7 +2,10 @@
 """
 import sys
 import time
-from typing import Any, Optional, TextIO
+from typing import Any, Callable, Optional, TextIO
+
+Report = Callable[[int, int, int], None]
+"""A function that receives the rows of a call, and the first and the last line of those that were read for it."""
 
 
 class Progress:
@@ -13,7 +16,7 @@ class Progress:
         self._terminal = self._stream.isatty()
         self._interval = 0.5 if self._terminal else 60.0
         self._began = self._printed = time.monotonic()
-        self._rows, self._first_line = 0, 0
+        self._rows = self._first_line = self._lines_before = 0
 
     def __enter__(self) -> "Progress":
         return self
@@ -22,6 +25,12 @@ class Progress:
         if self._terminal:
             self._stream.write("\r\033[K")
             self._stream.flush()
+
+    def of_part(self, first_line: int, lines: int) -> Report:
+        """:meth:`add` for the next part of the input, whose lines begin with another number."""
+        before = self._lines_before - first_line + 1
+        self._lines_before += lines
+        return lambda rows, first, line: self.add(rows, before + first, before + line)
 
     def add(self, rows: int, first_line: int, line: int) -> None:
         """``rows`` more rows have been classified, of those in the lines from ``first_line`` to ``line``."""

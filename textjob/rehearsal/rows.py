@@ -3,14 +3,14 @@ import hashlib
 import itertools
 import os
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Tuple
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 from textjob import manifest
-from textjob.data.files import chunks
 from textjob.data.folders import Source
 from textjob.data.form import Reading, Record
 from textjob.data.records import Records
 from textjob.data.sources import find_sources
+from textjob.rehearsal.scan import scan
 from textjob.settings import DataSettings
 
 ROWS, CHARACTERS = 4096, 1 << 22  # per window
@@ -41,12 +41,13 @@ def read(path: str, settings: DataSettings) -> Rows:
     parts, _ = find_sources(path)
     sources = [source for part in ("train", "dev", "test") for source in parts.get(part, [])]
     records = Records(settings, labelled=False)
-    first = records.open(sources[0])
-    details = f"{first.name}: {first.details or first.form}"
     several = os.path.isdir(path)
-    countable = not several and first.form != "parquet" and not first.encoding.startswith("utf-16")
-    lines = sum(chunk.count(b"\n") for chunk in chunks(path)) if countable else 0
-    return Rows(_rows(first, sources[1:], records), first.column_names, details, _digest(path), several, lines)
+    scanned = None if several else scan(path, sources[0].name)
+    first = records.open(sources[0], scanned.encoding if scanned else "")
+    details = f"{first.name}: {first.details or first.form}"
+    digest = digest_of([("", scanned.digest)]) if scanned else folder_digest(path)
+    lines = scanned.lines if scanned and not first.encoding.startswith("utf-16") else 0
+    return Rows(_rows(first, sources[1:], records), first.column_names, details, digest, several, lines)
 
 
 def _rows(first: Reading, others: List[Source], records: Records) -> Iterator[Row]:
@@ -75,12 +76,17 @@ def _size(record: Record) -> int:
     return len(record.text) + sum(len(cell) for cell in cells if isinstance(cell, str))
 
 
-def _digest(path: str) -> str:
-    """The hash of a file, or of the names and files of a folder."""
+def folder_digest(path: str) -> str:
+    """The hash of the names and files of a folder."""
+    files = sorted(file for file in Path(path).rglob("*") if file.is_file())
+    return digest_of([(str(file.relative_to(path)), manifest.sha256(str(file))) for file in files])
+
+
+def digest_of(files: Sequence[Tuple[str, str]]) -> str:
+    """The hash of several files, from the name and the hash of each."""
     digest = hashlib.sha256()
-    files = sorted(p for p in Path(path).rglob("*") if p.is_file()) if os.path.isdir(path) else [Path(path)]
-    for file in files:
+    for name, hashed in files:
         if len(files) > 1:
-            digest.update(str(file.relative_to(path)).encode("utf-8", "surrogateescape"))
-        digest.update(manifest.sha256(str(file)).encode("ascii"))
+            digest.update(name.encode("utf-8", "surrogateescape"))
+        digest.update(hashed.encode("ascii"))
     return digest.hexdigest()

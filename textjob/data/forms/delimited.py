@@ -4,12 +4,13 @@ A tab-separated file has no quotes (a ``"`` is a character) unless its rows show
 """
 import csv
 from itertools import islice
-from typing import Iterator, List
+from typing import Iterator, List, Sequence
 
 from textjob.data.dialect import NO_QUOTES, Dialect, excel_separator, guess, split, split_plain
-from textjob.data.files import Line, TextFile, without_compression
-from textjob.data.form import Form, Reading, Request
-from textjob.data.table import Row, read_table
+from textjob.data.division import csv_boundaries, is_divisible, line_boundaries
+from textjob.data.files import Line, TextFile, decode_line, without_compression
+from textjob.data.form import Columns, Division, Form, Reading, Request
+from textjob.data.table import Row, ends_quoted_text, read_part, read_table
 from textjob.errors import DataError
 
 LOOKED_AT = 5000  # lines that decide separator and quotes
@@ -37,7 +38,7 @@ def rows(file: TextFile, dialect: Dialect) -> Iterator[Row]:
     lines = file.lines()
     read = _plain_rows(lines, dialect) if dialect.quotes == NO_QUOTES else _quoted_rows(lines, dialect, file)
     for number, row in enumerate(read):
-        if number > 0 or row.cells is None or not excel_separator(dialect.separator.join(row.cells)):
+        if number > 0 or file.start > 0 or row.cells is None or not excel_separator(dialect.separator.join(row.cells)):
             yield row
 
 
@@ -58,13 +59,14 @@ def _quoted_rows(lines: Iterator[Line], dialect: Dialect, file: TextFile) -> Ite
     source = _Lines(lines)
     reader = split(source, dialect)
     while True:
-        start = reader.line_num + 1
+        before = reader.line_num
+        start = file.first_line + before
         try:
             cells: List[str] = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            if source.ended or reader.line_num > start:
+            if source.ended or reader.line_num > before + 1:
                 raise DataError(
                     f"{file.path}: the quoted text that begins in line {start} is not closed properly ({error}); "
                     "inside quotes a quote is written twice"
@@ -88,7 +90,24 @@ def read(file: TextFile, request: Request) -> Reading:
     name = without_compression(file.name.lower())
     dialect = guess(sample, name, request.settings.separator, request.labelled)
     form = NAMES.get(dialect.separator, "delimited")
-    return read_table(file.name, form, file.encoding, dialect, rows(file, dialect), request)
+    reading = read_table(file.name, form, file.encoding, dialect, rows(file, dialect), request)
+    if reading.columns is not None and not request.labelled and is_divisible(file):
+        reading.division = _division(file, dialect, reading, reading.columns)
+    return reading
+
+
+def _division(file: TextFile, dialect: Dialect, reading: Reading, columns: Columns) -> Division:
+    def boundaries(offsets: Sequence[int]) -> Iterator[int]:
+        if dialect.quotes == NO_QUOTES:
+            return line_boundaries(file, offsets, ends)
+        return csv_boundaries(file, dialect, offsets)
+
+    def ends(line: bytes) -> bool:
+        decoded = iter([Line(1, *decode_line(line, file.encoding))])
+        return any(ends_quoted_text(row, columns.width) and not excel_separator(dialect.separator.join(row.cells or []))
+                   for row in _plain_rows(decoded, dialect))
+
+    return Division(lambda part: read_part(rows(part, dialect), reading, columns, dialect), boundaries)
 
 
 FORM = Form("delimited", fits, read)

@@ -1,9 +1,11 @@
 """fastText: lines that begin with ``__label__NAME``."""
 import re
+from functools import partial
 from typing import Iterator, List
 
+from textjob.data.division import is_divisible, line_boundaries
 from textjob.data.files import TextFile
-from textjob.data.form import Form, Reading, Record, Request, one_label
+from textjob.data.form import Division, Form, Reading, Record, Request, one_label
 
 PREFIX = "__label__"
 LABELS = re.compile(r"\s*(?:__label__\S+[\s,]*)+")
@@ -25,6 +27,8 @@ def read(file: TextFile, request: Request) -> Reading:
     """
     reading = Reading(file.name, "fasttext", _records(file, request.labelled), file.encoding)
     reading.details = f"fastText, {file.encoding.upper()}"
+    if not request.labelled and is_divisible(file):
+        reading.division = Division(lambda part: _records(part, False), partial(line_boundaries, file))
     return reading
 
 

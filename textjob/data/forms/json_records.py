@@ -1,11 +1,13 @@
 """JSON: one object per line, or an array of objects; also the exports of doccano and of Label Studio."""
 import json
 import re
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
+from textjob.data.division import is_divisible, object_boundaries
 from textjob.data.files import TextFile
-from textjob.data.form import Columns, Form, Reading, Record, Request, one_label, shown
+from textjob.data.form import Columns, Division, Form, Reading, Record, Request, one_label, shown
 from textjob.data.json_objects import Item, first_object, objects
 from textjob.data.names import LABEL_NAMES, TEXT_NAMES
 from textjob.errors import DataError, nearest
@@ -51,6 +53,9 @@ def read(file: TextFile, request: Request) -> Reading:
     if request.labelled:
         reading.details += ", no label" if columns.label is None else f", label in '{keys[columns.label]}'"
     reading.records = _records(chain(sample, items), file.name, keys, columns, request.labelled)
+    if not request.labelled and is_divisible(file):
+        reading.division = Division(lambda part: _records(objects(part), file.name, keys, columns, False),
+                                    partial(object_boundaries, file))
     return reading
 
 

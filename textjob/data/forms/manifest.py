@@ -1,10 +1,12 @@
 """ModelArts' manifest: an object per line with the text, or the URL of a file with it, and its annotations."""
 import os
 from collections import Counter
+from functools import partial
 from typing import Any, Dict, Iterator, List, Tuple
 
+from textjob.data.division import is_divisible, object_boundaries
 from textjob.data.files import TextFile, chunks, decode_text, open_text
-from textjob.data.form import Form, Reading, Record, Request, one_label
+from textjob.data.form import Division, Form, Reading, Record, Request, one_label
 from textjob.data.json_objects import first_object, objects
 
 CONTENT = "content://"
@@ -13,7 +15,11 @@ KIND = "text_classification"
 
 def fits(file: TextFile, lines: List[str]) -> bool:
     """Whether the file begins with an object that has a source and annotations."""
-    value = first_object(lines) or {}
+    return describes_text(first_object(lines) or {})
+
+
+def describes_text(value: Dict[str, Any]) -> bool:
+    """Whether an object is a text, or a file with one text, and its annotations."""
     source = value.get("source")
     return isinstance(source, str) and (source.startswith(CONTENT) or isinstance(value.get("annotation"), list))
 
@@ -28,6 +34,8 @@ def read(file: TextFile, request: Request) -> Reading:
     reading.column_names = ["source", "annotation"]
     reading.details = f"ModelArts manifest, {file.encoding.upper()}"
     reading.records = _records(file, reading, request.labelled)
+    if not request.labelled and is_divisible(file):
+        reading.division = Division(lambda part: _records(part, reading, False), partial(object_boundaries, file))
     return reading
 
 
