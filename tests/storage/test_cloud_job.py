@@ -144,3 +144,20 @@ def test_local_paths_are_used_in_place(tmp_path: Path) -> None:
     with storage.fetched(str(tmp_path)) as folder, storage.workspace(str(tmp_path)) as work:
         assert folder == str(tmp_path) and work.root == tmp_path
         work.send()
+
+
+def test_each_shard_of_a_batch_is_uploaded_and_the_missing_ones_are_completed(
+        tiny_data: Path, tiny_run: Path, s3: str, mox: Any) -> None:
+    mox.file.copy(str(tiny_data / "train.tsv"), s3 + "/texts/train.tsv")
+    mox.file.copy(str(tiny_data / "dev.tsv"), s3 + "/texts/dev.tsv")
+    command = ["batch", "--model", str(tiny_run / "model"), "--data_url", s3 + "/texts/", "--output_url", s3 + "/out/",
+               "--shard_size", "0.0003"]
+    assert infer.main(command) == 0
+    names = sorted(name for name in mox.file.list_directory(s3 + "/out") if name.startswith("part-"))
+    shards = {name: mox.file.read(f"{s3}/out/{name}") for name in names}
+    assert len(names) > 2 and sum(len(text.splitlines()) for text in shards.values()) == 30
+    mox.file.remove(f"{s3}/out/{names[1]}")
+    mox.file.remove(f"{s3}/out/_SUCCESS")
+    assert infer.main(command) == 0
+    assert {name: mox.file.read(f"{s3}/out/{name}") for name in names} == shards
+    assert json.loads(mox.file.read(s3 + "/out/_SUCCESS"))["rows"] == 30
