@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
         process.limit_threads()
         job, unknown = from_flags([*flags, "--train_url", "not used"])
         if unknown:
-            parser.error("unknown flags: {}".format(" ".join(unknown)))
+            parser.error(f"unknown flags: {' '.join(unknown)}")
         folders = sorted(path.name for path in Path(job.data_url).iterdir() if path.is_dir())
         sets = given.sets.split(",") if given.sets else folders
         rows = given.rows.split(",") if given.rows else [

@@ -15,14 +15,15 @@ Lines = List[Dict[str, Any]]
 
 
 def show(lines: Lines, part: str, write: bool) -> None:
-    """Print the tables of a part; ``write`` writes the first to README.md and all to docs/accuracy.md."""
+    """Print the tables of a part; ``write`` writes the first to README.md and all but the times to docs/accuracy.md."""
     parts = [part, *sorted({name for line in lines for name in line["figures"] if name.startswith(part + "_")})]
     short = accuracy(lines, part)
     whole = "\n\n".join(
-        [short, *("{}, without the texts that are in the training part too:\n\n{}".format(
-            other, accuracy([line for line in lines if other in line["figures"]], other)) for other in parts[1:]),
-         "Macro-F1:\n\n" + accuracy(lines, part, "macro_f1"), "Seconds of training:\n\n" + seconds(lines)])
-    print(whole)
+        [short, *(f"{other}, without the texts that are in the training part too:\n\n"
+                  + accuracy([line for line in lines if other in line["figures"]], other) for other in parts[1:]),
+         "Macro-F1:\n\n" + accuracy(lines, part, "macro_f1"),
+         "Expected calibration error, before and after the last step of the training:\n\n" + calibration(lines, part)])
+    print(whole + "\n\nSeconds of training:\n\n" + seconds(lines))
     if write:
         for readme in ("README.md", "README.zh-CN.md"):
             _put(PROJECT / readme, short)
@@ -42,8 +43,23 @@ def accuracy(lines: Lines, part: str, figure: str = "accuracy") -> str:
     return markdown_table(["%", *sets], table)
 
 
+def calibration(lines: Lines, part: str) -> str:
+    """The expected calibration error of each classifier in %, before and after: the mean over the seeds."""
+    sets = _in_order(lines, "set")
+    lines = [line for line in lines if "calibration" in line["figures"].get(part, {})]
+    table = []
+    for row in _rows(lines):
+        cells = []
+        for name in sets:
+            found = [line["figures"][part] for line in lines if (line["set"], line["row"]) == (name, row)]
+            cells.append(", ".join(f"{100 * statistics.mean(each[key] for each in found):.1f}"
+                                   for key in ("uncalibrated", "calibration")) if found else "")
+        table.append([row, *cells])
+    return markdown_table(["%", *sets], table)
+
+
 def seconds(lines: Lines) -> str:
-    """The same for the seconds of training."""
+    """The same as :func:`accuracy` for the seconds of training."""
     sets = _in_order(lines, "set")
     return markdown_table(["s", *sets], [
         [row, *(f"{statistics.mean(found):.1f}" if found else "" for found in (
