@@ -121,6 +121,9 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
             print(f"{job.vectors}: vectors of {len(known.words):,} words of the vocabulary")
             inputs = inputs._replace(vectors=known)
         phases.end("words")
+        sampled = inputs.sampled if job.wide else []
+        print("".join(line + "\n" for line in sampled), end="", flush=True)
+        data = data._replace(notes=data.notes + sampled)
         inputs = with_wide_part(inputs, job)
         final = with_final_wide_part(inputs, job)
         phases.end("wide part")
@@ -145,7 +148,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
             saved_model = Path(scratch) / name
             export.export(saved_model, name, trained.weights, vocabulary_file, labels_file, data.labels, job.max_length)
             golden_texts = golden.texts(inputs.vocabulary, data.dev.texts[:job.golden_rows])
-            verified = golden_texts + data.dev.texts[:200]
+            verified = golden_texts + list(data.dev.texts[:200])
             probabilities = classifier.probabilities(*encoder.inputs(verified)).numpy()
             phases.end("export")
             export.verify(saved_model, verified, probabilities, data.labels)

@@ -87,6 +87,11 @@ class Settings(DataSettings):
         True, "run", "show texts of the data and n-grams in the report; with false it has only their places")
     checkpoint_seconds: float = _setting(
         300.0, "run", "seconds between two checkpoints within an epoch; there is one after each epoch, too", least=0)
+    memory_mb: float = _setting(
+        0.0, "run", "memory that the data may need, in MB; larger data are kept in files (docs/large-data.md); 0 means "
+        "half of the memory of this machine or container", least=0)
+    scratch: str = _setting(
+        "", "run", "local folder for the files of larger data; without it /cache, or the folder for temporary files")
     worker_port: int = _setting(
         2222, "run", "port of every node of a job on several nodes, where the platform names hosts without a port",
         least=1, most=65535)

@@ -2,10 +2,10 @@
 
 Each function returns sentences: what is wrong, and what to do. It returns none for data that are large and even enough.
 """
-from collections import Counter
 from typing import List, Mapping, Sequence
 
 from textjob.data.folders import some
+from textjob.data.hashes import counts
 
 DEV_ROWS = 200
 """With fewer dev rows, the 95 % confidence interval of an accuracy of 90 % is wider than 4 points to each side."""
@@ -18,7 +18,7 @@ P_VALUE = 1e-6  # of the chi-square test, so that random splits hardly ever give
 
 def warnings(train: Sequence[str], dev: Sequence[str], class_weights: str = "none") -> List[str]:
     """All warnings of this module, from the labels of the training and the dev part."""
-    in_train, in_dev = Counter(train), Counter(dev)
+    in_train, in_dev = counts(train), counts(dev)
     return [*small_dev(len(dev)), *rare_classes(in_train),
             *(uneven_classes(in_train) if class_weights == "none" else []), *other_frequencies(in_train, in_dev)]
 

@@ -5,13 +5,18 @@ silently: the rows that are left out are in the notes, which the job prints.
 """
 import hashlib
 import json
-from collections import Counter
-from typing import Dict, List, NamedTuple, Set, Tuple
+from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from textjob.data.examples import Collector, Examples
+import numpy as np
+
+from textjob.data import hashes
+from textjob.data.collection import Examples
+from textjob.data.examples import Collector
 from textjob.data.folders import some
+from textjob.data.progress import Progress, printed
 from textjob.data.sources import find_sources
 from textjob.data.split import split_off
+from textjob.data.store import Labels, Texts, take
 from textjob.errors import DataError
 from textjob.settings import DataSettings
 
@@ -28,6 +33,11 @@ class Dataset(NamedTuple):
     notes: List[str]
     digest: str
 
+    @property
+    def in_files(self) -> bool:
+        """Whether the texts are in files, because they are larger than memory."""
+        return any(isinstance(part.texts, Texts) for part in (self.train, self.dev, self.test))
+
 
 class Parts(NamedTuple):
     """The parts before anything is split off, the class names, and how they were read."""
@@ -38,27 +48,29 @@ class Parts(NamedTuple):
     collector: Collector
 
 
-def read_dataset(data_url: str, settings: DataSettings = DataSettings()) -> Dataset:  # noqa: B008 - it is frozen
-    """Read a folder or a file and split off the parts that are missing.
+def read_dataset(data_url: str, settings: DataSettings = DataSettings(),  # noqa: B008 - it is frozen
+                 show: Callable[[str], None] = printed) -> Dataset:
+    """Read a folder or a file and split off the parts that are missing; ``show`` prints the progress of large data.
 
     Raises:
         DataError: the data cannot be read, or a classifier cannot be trained on them.
     """
-    parts = read_parts(data_url, settings)
+    parts = read_parts(data_url, settings, show)
     examples, notes = with_missing_parts(parts)
-    counts = Counter(parts.examples["train"].labels)
+    counts = hashes.counts(parts.examples["train"].labels)
     notes.append(f"classes of train: {some([f'{label} {counts[label]:,}' for label in parts.labels], 20)}")
-    return Dataset(examples["train"], examples["dev"], examples["test"], parts.labels, notes, _digest(examples))
+    return Dataset(examples["train"], examples["dev"], examples["test"], parts.labels, notes,
+                   _digest(examples, show))
 
 
-def read_parts(data_url: str, settings: DataSettings) -> Parts:
+def read_parts(data_url: str, settings: DataSettings, show: Callable[[str], None] = lambda line: None) -> Parts:
     """The parts of a folder or a file.
 
     Raises:
         DataError: the data cannot be read, or have one class only.
     """
     sources, unread = find_sources(data_url)
-    collector = Collector(settings)
+    collector = Collector(settings, show)
     parts: Dict[str, Examples] = {}
     for part in ("train", "dev", "test"):
         examples = collector.read(sources[part], part) if part in sources else None
@@ -69,7 +81,7 @@ def read_parts(data_url: str, settings: DataSettings) -> Parts:
     collector.note_bad_rows(settings.max_bad_rows)
     collector.notes += _merge_numbers(parts)
     # Before anything is split off, because in very small data a class may have no row left in train.
-    labels = sorted(set(parts["train"].labels))
+    labels = sorted(hashes.counts(parts["train"].labels))
     if len(labels) == 1:
         raise DataError(f"{data_url}: one class only, '{labels[0]}'; a classifier needs two")
     rows = len(parts["train"].labels)
@@ -93,12 +105,14 @@ def with_missing_parts(parts: Parts) -> Tuple[Dict[str, Examples], List[str]]:
 
 def _merge_numbers(parts: Dict[str, Examples]) -> List[str]:
     """``1.0`` and ``1`` are one class: pandas writes whole numbers so in a column that has empty cells."""
-    labels = {label for examples in parts.values() for label in examples.labels}
+    labels = {label for examples in parts.values() for label in hashes.counts(examples.labels)}
     merged = {f"{label}.0": label for label in labels if label.lstrip("-").isdecimal() and f"{label}.0" in labels}
     if not merged:
         return []
     for part, examples in parts.items():
-        parts[part] = Examples(examples.texts, [merged.get(label, label) for label in examples.labels])
+        renamed = examples.labels.renamed(merged) if isinstance(examples.labels, Labels) else [
+            merged.get(label, label) for label in examples.labels]
+        parts[part] = Examples(examples.texts, renamed)
     equal = ", ".join(f"{decimal} = {whole}" for decimal, whole in sorted(merged.items()))
     return [f"labels that are the same number are one class: {equal}"]
 
@@ -118,12 +132,12 @@ def _add_missing_parts(parts: Dict[str, Examples]) -> List[str]:
         train = parts["train"]
         names = ["dev"] if "test" in parts else ["test", "dev"]
         sides = split_off(train.texts, train.labels, names)
-        for name in ["train", *names]:
-            kept = [i for i, side in enumerate(sides) if side == name]
-            parts[name] = Examples([train.texts[i] for i in kept], [train.labels[i] for i in kept])
+        for number, name in enumerate(["train", *names]):
+            kept = np.flatnonzero(sides == number)
+            parts[name] = Examples(take(train.texts, kept), take(train.labels, kept))
         for name in sorted(names):
             if not parts[name].texts:
-                different = len(set(train.texts))
+                different = len(np.unique(hashes.of_texts(train.texts)))
                 raise DataError(f"{different} different texts are too few to split a {name} part off")
             count = len(parts[name].texts)
             notes.append(f"no {name} part: {count:,} rows were split off train, by the text's hash")
@@ -136,19 +150,15 @@ def _add_missing_parts(parts: Dict[str, Examples]) -> List[str]:
 def _notes_on_texts(parts: Dict[str, Examples]) -> List[str]:
     """Notes on the parts before anything is split off: repeated texts, conflicting labels, texts of train in dev."""
     notes = []
+    texts = {part: hashes.of_texts(examples.texts) for part, examples in parts.items()}
     for part, examples in parts.items():
-        labels: Dict[str, Set[str]] = {}
-        for text, label in zip(*examples):
-            labels.setdefault(text, set()).add(label)
-        repeated = len(examples.texts) - len(labels)
-        conflicting = sum(len(names) > 1 for names in labels.values())
+        repeated, conflicting = hashes.repeated(texts[part], hashes.numbered(examples.labels)[0])
         if repeated:
             notes.append(f"{part}: rows that repeat the text of an earlier row: {repeated:,}")
         if conflicting:
             notes.append(f"{part}: texts with several labels: {conflicting:,}")
-    known = set(parts["train"].texts)
     for part in [part for part in parts if part != "train"]:
-        shared = sum(text in known for text in parts[part].texts)
+        shared = hashes.shared(texts[part], texts["train"])
         if shared:
             notes.append(f"{part}: rows whose text is in train too: {shared:,}")
     return notes
@@ -157,7 +167,7 @@ def _notes_on_texts(parts: Dict[str, Examples]) -> List[str]:
 def _notes_on_labels(parts: Dict[str, Examples], labels: List[str]) -> List[str]:
     notes = []
     for part in [part for part in ("train", "dev", "test") if parts[part].labels]:
-        counts = Counter(parts[part].labels)
+        counts = hashes.counts(parts[part].labels)
         absent = [label for label in labels if label not in counts]
         unknown = sorted(set(counts) - set(labels))
         if absent:
@@ -169,10 +179,15 @@ def _notes_on_labels(parts: Dict[str, Examples], labels: List[str]) -> List[str]
     return notes
 
 
-def _digest(parts: Dict[str, Examples]) -> str:
+def _digest(parts: Dict[str, Examples], show: Callable[[str], None]) -> str:
     """A hash of the rows in their order, which does not depend on the files' names, forms or encodings."""
     digest = hashlib.sha256()
+    rows = sum(len(parts[part].texts) for part in ("train", "dev", "test"))
+    progress, done = Progress("hashing the data", rows, show, rows), 0
     for part in ("train", "dev", "test"):
         for text, label in zip(*parts[part]):
             digest.update(json.dumps([part, label, text]).encode("ascii"))
+            done += 1
+            if done % 4096 == 0:
+                progress.at(done, done)
     return digest.hexdigest()

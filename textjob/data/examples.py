@@ -1,8 +1,11 @@
 """Labelled texts, read part by part, and the account of every row that was left out."""
-from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from textjob.data import scratch
+from textjob.data.collection import Collection, Examples, Part
 from textjob.data.folders import Source, some
 from textjob.data.form import Reading, Record
+from textjob.data.hashes import counts
 from textjob.data.records import Records
 from textjob.data.sources import find_sources
 from textjob.errors import DataError
@@ -12,13 +15,6 @@ SHOWN = 10  # bad rows that are shown one by one
 ENOUGH = 20  # rows with labels that train lacks, from which on a part may be misread
 FIRST = 200  # rows of each part whose places are kept, for ``infer.py data``
 MISSING = frozenset({"nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "<NA>", "#N/A"})
-
-
-class Examples(NamedTuple):
-    """Texts, and the label of each."""
-
-    texts: List[str]
-    labels: List[str]
 
 
 class FileReport(NamedTuple):
@@ -33,9 +29,10 @@ class FileReport(NamedTuple):
 class Collector:
     """The usable rows of one part after the other, with notes on the files and on the bad rows."""
 
-    def __init__(self, settings: DataSettings) -> None:
+    def __init__(self, settings: DataSettings, show: Callable[[str], None] = lambda line: None) -> None:
         self.settings = settings
         self.records = Records(settings)
+        self._collection = Collection(scratch.place(settings), show)
         self.notes: List[str] = []
         self.bad: List[str] = []
         self.rows = 0
@@ -49,24 +46,25 @@ class Collector:
         Raises:
             DataError: a file cannot be read, or no row of the part is usable.
         """
-        examples, bad = Examples([], []), len(self.bad)
+        rows, bad = Part(part, sources, self._collection), len(self.bad)
         self.places[part] = []
         for source in sources:
             reading = self.records.open(source)
             if not reading.labelled:
                 self._leave_out(reading, part)
                 return None
-            self._read_file(reading, part, examples)
-        if not examples.texts and part != "train" and self._has_no_labels(part, bad, sources):
+            self._read_file(reading, part, rows)
+        examples = rows.examples()
+        if not len(rows) and part != "train" and self._has_no_labels(part, bad, sources):
             return None
-        if not examples.texts:
+        if not len(rows):
             reasons = "".join("\n  " + line for line in self.bad[bad:][:SHOWN])
             raise DataError(f"{some([source.url for source in sources])}: no usable row for the {part} part{reasons}")
         if self._classes is None:
-            self._classes = frozenset(examples.labels)
+            self._classes = frozenset(counts(examples.labels))
             return examples
         same = {_whole(label) for label in self._classes}
-        unknown = sum(_whole(label) not in same for label in examples.labels)
+        unknown = sum(number for label, number in counts(examples.labels).items() if _whole(label) not in same)
         if unknown == len(examples.labels) or (unknown >= ENOUGH and 2 * unknown > len(examples.labels)):
             return self._other_labels(examples, part, some([source.name for source in sources]))
         return examples
@@ -85,18 +83,17 @@ class Collector:
         self.notes.append(count + ", left out:")
         self.notes.extend("  " + line for line in shown)
 
-    def _read_file(self, reading: Reading, part: str, examples: Examples) -> None:
-        before, bad = len(examples.texts), len(self.bad)
+    def _read_file(self, reading: Reading, part: str, kept: Part) -> None:
+        before, bad = len(kept), len(self.bad)
         places = self.places[part]
         for record, label, error in checked(reading.records, self.settings.nan_is_a_class):
             if error:
                 self.bad.append(f"{record.place}: {error}")
                 continue
-            if len(examples.texts) < FIRST:
+            if len(kept) < FIRST:
                 places.append(record.place)
-            examples.texts.append(record.text)
-            examples.labels.append(label)
-        rows = len(examples.texts) - before
+            kept.append(record.text, label)
+        rows = len(kept) - before
         self.rows += rows + len(self.bad) - bad
         self.notes += reading.notes
         self.notes.append(f"{reading.name}: {rows:,} rows, {reading.details}")
@@ -125,9 +122,9 @@ class Collector:
 
     def _other_labels(self, examples: Examples, part: str, name: str) -> Optional[Examples]:
         """A part whose labels train lacks: it has no labels where all are one placeholder, else it is misread."""
-        labels = sorted(set(examples.labels) - (self._classes or set()))
+        labels = sorted(set(counts(examples.labels)) - (self._classes or set()))
         known = some(sorted(self._classes or ()))
-        if len(set(examples.labels)) == 1:
+        if len(counts(examples.labels)) == 1:
             self.notes.append(
                 f"{name}: the {part} part is left out, because all its labels are '{labels[0]}', which is not a label "
                 f"of train ({known})"

@@ -1,12 +1,12 @@
 """What a job would read: the answer of ``infer.py data``, without TensorFlow."""
 import json
-from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List
 
 from textjob.data import count_warnings
 from textjob.data.dataset import read_parts, with_missing_parts
 from textjob.data.examples import FIRST, FileReport
+from textjob.data.hashes import counts
 from textjob.settings import DataSettings
 
 
@@ -76,7 +76,7 @@ def inspect(data_url: str, settings: DataSettings) -> Inspection:
     for name, examples in parts.examples.items():
         rows = zip(examples.labels[:FIRST], examples.texts[:FIRST], collector.places[name])
         first = [{"label": label, "text": text, "place": place} for label, text, place in rows]
-        inspected[name] = PartInspection(len(examples.texts), dict(sorted(Counter(examples.labels).items())), first)
+        inspected[name] = PartInspection(len(examples.texts), dict(sorted(counts(examples.labels).items())), first)
     return Inspection(inspected, [_file(report) for report in collector.files], len(collector.bad),
                       notes + ["warning: " + sentence for sentence in warnings])
 

@@ -2,45 +2,43 @@
 
 The text's hash decides, so that equal texts always get the same part, and a text keeps its part when the data grow.
 """
-import hashlib
-from collections import Counter
-from typing import Dict, List, Sequence, Set
+from typing import Sequence
 
-# Data may already have been split by a plain hash of the text: train would then hold no text that the same hash
-# assigns to dev. The salt makes this split independent of other splits.
-SALT = "textjob dev and test split\n"
+import numpy as np
+
+from textjob.data import hashes
 
 
-def split_off(texts: Sequence[str], labels: Sequence[str], names: Sequence[str]) -> List[str]:
-    """The part of each row: each of ``names`` gets about a tenth of the texts, ``train`` keeps the rest.
+def split_off(texts: Sequence[str], labels: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """The part of each row, int8: 0 is train, n is the n-th of ``names``, each of which gets about a tenth of the texts.
 
     No named part is empty where the data have more different texts than names. A class keeps a text in
     train where that is possible, because a class without a training text cannot be learnt.
     """
-    rank = {text: _hash(text) for text in texts}
-    part = {text: names[h % 10] if h % 10 < len(names) else "train" for text, h in rank.items()}
-    classes: Dict[str, Set[str]] = {text: set() for text in rank}
-    for text, label in zip(texts, labels):
-        classes[text].add(label)
-    in_train = Counter(label for text in rank if part[text] == "train" for label in classes[text])
-    ranked = sorted(rank, key=lambda text: rank[text])
-    for text in ranked:
-        if part[text] != "train" and any(in_train[label] == 0 for label in classes[text]):
-            part[text] = "train"
-            in_train.update(classes[text])
-    for name in names:
-        sizes = Counter(part.values())
-        if not sizes[name] and len(ranked) > len(names):
-            spare = [text for text in ranked if sizes[part[text]] > 1]
+    # Different texts are numbered in ascending order of their hashes.
+    different, text = np.unique(hashes.of_texts(texts), return_inverse=True)
+    text = text.reshape(-1)
+    tenth = (different % np.uint64(10)).astype(np.int8)
+    part = np.where(tenth < len(names), tenth + 1, 0).astype(np.int8)
+    numbers, classes = hashes.numbered(labels)
+    of_text, label = hashes.pairs(text, numbers)  # the labels of each text
+    in_train = np.bincount(label[part[of_text] == 0], minlength=len(classes))
+    bounds = np.searchsorted(of_text, np.arange(len(different) + 1))
+
+    def labels_of(number: int) -> np.ndarray:
+        return label[bounds[number]:bounds[number + 1]]
+
+    for number in np.unique(of_text[(in_train[label] == 0) & (part[of_text] != 0)]):
+        if (in_train[labels_of(number)] == 0).any():
+            part[number] = 0
+            in_train[labels_of(number)] += 1
+    for name in range(1, len(names) + 1):
+        if not (part == name).any() and len(different) > len(names):
+            sizes = np.bincount(part, minlength=len(names) + 1)
+            spare = np.flatnonzero(sizes[part] > 1).tolist()
             # False sorts first, min() takes the first of equals: the lowest hash that its class can spare.
-            moved = min(
-                spare, key=lambda t: part[t] == "train" and any(in_train[label] == 1 for label in classes[t])
-            )
-            if part[moved] == "train":
-                in_train.subtract(classes[moved])
+            moved = min(spare, key=lambda each: bool(part[each] == 0 and (in_train[labels_of(each)] == 1).any()))
+            if part[moved] == 0:
+                in_train[labels_of(moved)] -= 1
             part[moved] = name
-    return [part[text] for text in texts]
-
-
-def _hash(text: str) -> int:
-    return int(hashlib.sha256((SALT + text).encode("utf-8")).hexdigest()[:16], 16)
+    return np.asarray(part[text])

@@ -1,4 +1,4 @@
-"""The role of this process in a job of the platform, from its flags or variables, and the folders of the platform.
+"""The role of this process in a job of the platform, from its flags or variables.
 
 ``VARIABLES`` lists every environment variable of the platform that this project reads; docs/reference.md has the table.
 
@@ -11,8 +11,6 @@ v2          local folders, copied by the platform; as flags, or   ``VC_TASK_INDE
 ==========  ====================================================  ==============================================
 """
 import os
-import tempfile
-from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Sequence
 
 from textjob.flags import PLATFORM_FLAGS
@@ -30,8 +28,6 @@ VARIABLES: Dict[str, str] = {
     "VC_WORKER_HOSTS": "host names of the nodes, separated by commas",
     "TF_CONFIG": "addresses of the workers and the number of this one, as TensorFlow defines it; it overrides the rest",
 }
-CACHE = Path("/cache")
-"""The fast local disk of the platform's training nodes."""
 
 
 class Node(NamedTuple):
@@ -96,8 +92,3 @@ def _platform_flags(argv: Sequence[str]) -> Dict[str, str]:
 
 def _first_number(values: List[str], default: int) -> int:
     return next((int(value) for value in values if value.strip().lstrip("-").isdigit()), default)
-
-
-def scratch() -> str:
-    """The folder for large temporary files: the platform's fast disk where this machine has it."""
-    return str(CACHE) if os.access(str(CACHE), os.W_OK) else tempfile.gettempdir()

@@ -14,8 +14,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 from textjob import manifest
 from textjob.errors import DiskFullError, StorageError, UsageError
-from textjob.job import nodes
-from textjob.paths import SHIMS
+from textjob.paths import SHIMS, scratch
 
 REMOTE = ("obs://", "s3://")
 LOCK = "job.lock"
@@ -140,7 +139,7 @@ def workspace(url: str) -> Iterator[Workspace]:
         return
     # The same path for each run with this URL, so that the next run deletes the files of a killed one.
     name = hashlib.sha256(url.rstrip("/").encode("utf-8")).hexdigest()[:16]
-    root = Path(nodes.scratch()) / f"text-classifier-job-{os.getuid()}-{name}"
+    root = Path(scratch()) / f"text-classifier-job-{os.getuid()}-{name}"
     shutil.rmtree(str(root), ignore_errors=True)
     root.mkdir(parents=True)
     try:
@@ -191,7 +190,7 @@ def _temporary_copy(url: str) -> Iterator[str]:
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A temporary folder on the disk for large files."""
-    folder = tempfile.mkdtemp(dir=nodes.scratch())
+    folder = tempfile.mkdtemp(dir=scratch())
     try:
         yield Path(folder)
     finally:

@@ -4,6 +4,9 @@ import unicodedata
 from collections import Counter
 from typing import Dict, List, Mapping, Sequence
 
+import numpy as np
+
+from textjob.data import hashes
 from textjob.data.dataset import Dataset, Examples
 from textjob.report.blocks import Bars, Block, Fold, Items, Paragraph, Section, Table, share, shortened
 from textjob.report.predictions import Rows
@@ -27,19 +30,21 @@ def section(data: Dataset, with_texts: bool) -> Section:
 
 
 def _parts(parts: Mapping[str, Examples]) -> Table:
-    known = set(parts["train"].texts)
+    known = hashes.of_texts(parts["train"].texts)
     rows = []
     for name, (texts, labels) in parts.items():
-        lengths = sorted(len(text) for text in texts)
-        shared = "" if name == "train" else f"{sum(text in known for text in texts):,}"
-        rows.append([name, f"{len(texts):,}", f"{len(set(labels)):,}", f"{len(texts) - len(set(texts)):,}", shared,
-                     f"{lengths[len(lengths) // 2]:,}", f"{lengths[-1]:,}"])
+        lengths = np.sort(np.fromiter(map(len, texts), np.int64, len(texts)))
+        of_texts = hashes.of_texts(texts)
+        shared = "" if name == "train" else f"{hashes.shared(of_texts, known):,}"
+        rows.append([name, f"{len(texts):,}", f"{len(hashes.counts(labels)):,}",
+                     f"{len(texts) - len(np.unique(of_texts)):,}", shared, f"{lengths[len(lengths) // 2]:,}",
+                     f"{lengths[-1]:,}"])
     return Table(["part", "rows", "classes", "repeated texts", "texts in train, too", "median characters",
                   "longest text"], rows)
 
 
 def _classes(parts: Mapping[str, Examples], labels: Sequence[str]) -> List[Block]:
-    counts = {name: Counter(part.labels) for name, part in parts.items()}
+    counts = {name: hashes.counts(part.labels) for name, part in parts.items()}
     every = sorted(set(labels).union(*counts.values()), key=lambda label: (-counts["train"][label], label))
     shown = [(shortened(label, 80), counts["train"][label]) for label in every[:_CLASSES]]
     blocks: List[Block] = [Bars(("class", "rows of train"), shown)]

@@ -15,8 +15,8 @@ class Rows(NamedTuple):
     """Labelled texts of one part."""
 
     part: str
-    texts: List[str]
-    labels: List[str]
+    texts: Sequence[str]
+    labels: Sequence[str]
 
     def sample(self, most: int) -> "Rows":
         """At most ``most`` rows, at equal distances over the part."""
@@ -29,7 +29,7 @@ class Rows(NamedTuple):
 class Predictions(NamedTuple):
     """The predictions of a model; all fields have one element for each row."""
 
-    labels: List[str]
+    labels: Sequence[str]
     """The true labels."""
     predicted: List[str]
     confidence: np.ndarray

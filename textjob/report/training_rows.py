@@ -27,7 +27,8 @@ class TrainingRows(NamedTuple):
             f"{taken:,} of the {self.of:,} training rows, at equal distances")
 
 
-def read(package: Path, texts: List[str], labels: List[str], classes: Sequence[str], max_length: int) -> TrainingRows:
+def read(package: Path, texts: Sequence[str], labels: Sequence[str], classes: Sequence[str], max_length: int
+         ) -> TrainingRows:
     """Encode the texts as the graph of a package does."""
     rows = Rows("train", texts, labels).sample(MOST)
     file = package / "assets" / "vocabulary.txt"

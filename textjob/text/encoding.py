@@ -7,13 +7,14 @@ import tensorflow as tf
 
 from textjob.text import spelling, tokenizer
 
-_CHUNK = 1024
+CHUNK = 1024
+"""Texts per call of TensorFlow."""
 
 
 class Flat(NamedTuple):
     """A row of numbers per text, without padding."""
 
-    values: np.ndarray   # int32, the rows of all texts, concatenated
+    values: np.ndarray   # int32 (uint16 in a file), the rows of all texts, concatenated
     starts: np.ndarray   # int64 [texts], the index of the first value of each text
     lengths: np.ndarray  # int64 [texts]
 
@@ -22,13 +23,22 @@ class Flat(NamedTuple):
         lengths = self.lengths[rows]
         column = np.arange(lengths.max())
         position = np.minimum(self.starts[rows][:, None] + column, len(self.values) - 1)
-        return np.where(column < lengths[:, None], self.values[position], tokenizer.PADDING)
+        padded = np.where(column < lengths[:, None], self.values[position], tokenizer.PADDING)
+        return padded.astype(np.int32, copy=False)
+
+    def take(self, rows: np.ndarray) -> "Flat":
+        """The values of some texts, in memory."""
+        lengths = np.asarray(self.lengths[rows])
+        ends = np.cumsum(lengths)
+        starts = ends - lengths
+        position = np.arange(ends[-1] if len(ends) else 0) + np.repeat(self.starts[rows] - starts, lengths)
+        return Flat(self.values[position].astype(np.int32, copy=False), starts, lengths)
 
 
 class Encoded(NamedTuple):
     """One part of the data as ids."""
 
-    ids: np.ndarray      # int32, the ids of all texts, concatenated
+    ids: np.ndarray      # int32 (uint16 in a file), the ids of all texts, concatenated
     starts: np.ndarray   # int64 [texts], the index of each text's first id
     lengths: np.ndarray  # int64 [texts], each at least 1
     labels: np.ndarray   # int32 [texts]; at least the number of classes if the training part lacks the label
@@ -37,6 +47,16 @@ class Encoded(NamedTuple):
     def padded(self, rows: np.ndarray) -> np.ndarray:
         """The ids of some texts, padded with 0 to the longest: int32 ``[rows, longest]``."""
         return Flat(self.ids, self.starts, self.lengths).padded(rows)
+
+    @property
+    def in_file(self) -> bool:
+        """Whether the ids are in a file (``id_files.py``)."""
+        return isinstance(self.ids, np.memmap)
+
+    def take(self, rows: np.ndarray) -> "Encoded":
+        """Some texts, in memory."""
+        spelled = None if self.spelling is None else self.spelling.take(rows)
+        return Encoded(*Flat(self.ids, self.starts, self.lengths).take(rows), np.asarray(self.labels[rows]), spelled)
 
     def padded_spelling(self, rows: np.ndarray) -> np.ndarray:
         """The characters of the unknown words of some texts, padded with 0: int32 ``[rows, longest]``."""
@@ -62,19 +82,39 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str], labels: Sequence[int]) -> Encoded:
         """A part of the data from its texts and the class numbers of their labels."""
-        ids: List[np.ndarray] = []
-        spelled: List[np.ndarray] = []
+        ids, spelled = Rows(), Rows()
+        for chunk in self.chunks(texts):
+            for rows, (values, lengths) in zip((ids, spelled), chunk):
+                rows.append(values, lengths)
+        return Encoded(*ids.flat(), np.array(labels, np.int32), spelled.flat())
+
+    def chunks(self, texts: Sequence[str]) -> Iterator[List[Tuple[np.ndarray, np.ndarray]]]:
+        """The ids and the spelling of the texts, chunk by chunk: values and lengths of each."""
         for chunk in in_chunks(texts):
-            for rows, padded in zip((ids, spelled), self._inputs(chunk)):
-                rows += unpadded(padded.numpy())
-        return Encoded(*flat(ids), np.array(labels, np.int32), flat(spelled))
+            yield [unpadded(padded.numpy()) for padded in self._inputs(chunk)]
+
+
+class Rows:
+    """Collects rows of numbers in memory."""
+
+    def __init__(self) -> None:
+        self._values, self._lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+
+    def append(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        """Add rows: their concatenated values, and the length of each."""
+        self._values.append(values)
+        self._lengths.append(lengths)
+
+    def flat(self) -> Flat:
+        """All rows."""
+        lengths = np.concatenate(self._lengths)
+        return Flat(np.concatenate(self._values), np.cumsum(lengths) - lengths, lengths)
 
 
 def joined(part: Encoded, other: Encoded, rows: np.ndarray) -> Encoded:
     """A part, followed by these rows of another part."""
     def both(first: Flat, second: Flat) -> Flat:
-        chosen = [second.values[second.starts[row]:second.starts[row] + second.lengths[row]] for row in rows]
-        added = flat(chosen)
+        added = second.take(rows)
         return Flat(np.concatenate([first.values, added.values]),
                     np.concatenate([first.starts, added.starts + len(first.values)]),
                     np.concatenate([first.lengths, added.lengths]))
@@ -91,20 +131,23 @@ def model_inputs(texts: Any, vocabulary: Any, max_length: int) -> Tuple[Any, Any
             spelling.of_unknown(words, ids, splits, max_length))
 
 
-def unpadded(rows: np.ndarray) -> List[np.ndarray]:
-    """Each row without its padding, but at least its first number."""
-    return [row[:max(1, np.count_nonzero(row))] for row in rows]
+def unpadded(rows: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """The rows without their padding, concatenated, and the length of each; a row has at least its first number."""
+    lengths = np.maximum(1, np.count_nonzero(rows, 1))
+    return rows[np.arange(rows.shape[1]) < lengths[:, None]], lengths
 
 
 def flat(rows: Sequence[np.ndarray]) -> Flat:
     """The rows, concatenated."""
-    lengths = np.array([len(row) for row in rows], np.int64)
-    return Flat(np.concatenate(rows) if rows else np.zeros(0, np.int32), np.cumsum(lengths) - lengths, lengths)
+    found = Rows()
+    for row in rows:
+        found.append(row, np.array([len(row)]))
+    return found.flat()
 
 
 def in_chunks(texts: Sequence[str]) -> Iterator[Any]:
     """The texts as UTF-8, string tensors of limited length."""
-    return (_utf8(texts[first:first + _CHUNK]) for first in range(0, len(texts), _CHUNK))
+    return (_utf8(texts[first:first + CHUNK]) for first in range(0, len(texts), CHUNK))
 
 
 def _utf8(texts: Sequence[str]) -> Any:

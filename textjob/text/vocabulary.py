@@ -3,29 +3,79 @@
 The id of a word is the number of its line plus 2; ``tokenizer.table`` reads the file inside the graph.
 """
 import collections
+import sys
 from pathlib import Path
-from typing import Counter, List, Sequence
+from typing import Callable, Counter, Iterable, List, NamedTuple, Sequence
 
 import tensorflow as tf
 
+from textjob.data.progress import Progress
 from textjob.text import tokenizer
-from textjob.text.encoding import in_chunks
+from textjob.text.encoding import CHUNK, in_chunks
+
+MOST = 2_000_000
+"""Different words that are counted at once, which need 300 MB."""
 
 
-def count(texts: Sequence[str], max_length: int, min_count: int, size: int) -> List[bytes]:
+class Counted(NamedTuple):
+    """The words of a vocabulary, and by how much the count of a word can be too low."""
+
+    words: List[bytes]
+    error: int
+
+
+class WordCounts:
+    """The counts of words in bounded memory.
+
+    The counts are exact until there are more than ``most`` different words. Then the rarest words are forgotten, so
+    that half of ``most`` stay (lossy counting, Manku and Motwani 2002): a word that occurs again starts from 0.
+    """
+
+    def __init__(self, most: int = sys.maxsize) -> None:
+        self._most = most
+        self.counts: Counter[bytes] = collections.Counter()
+        self.error = 0
+        """The count of each word is at most this much too low; words that are not counted occur at most so often."""
+
+    def add(self, words: Iterable[bytes]) -> None:
+        """Count words."""
+        self.counts.update(words)
+        if len(self.counts) > self._most:
+            self._forget()
+
+    def _forget(self) -> None:
+        limit = sorted(self.counts.values())[-(self._most // 2)]  # words with this count or less are forgotten
+        self.counts = collections.Counter({word: number for word, number in self.counts.items() if number > limit})
+        self.error += limit
+
+
+def count(texts: Sequence[str], max_length: int, min_count: int, size: int, most: int = sys.maxsize,
+          show: Callable[[str], None] = lambda line: None) -> Counted:
     """The words that occur at least ``min_count`` times, at most ``size`` of them.
 
     The most frequent word comes first; words of equal frequency are in the order of their bytes.
+
+    Args:
+        most: the number of different words from which on the counts are not exact; by default they always are.
+        show: prints the progress.
     """
     words = tf.function(lambda chunk: tokenizer.tokens(chunk, max_length)[0],
                         [tf.TensorSpec([None], tf.string)], autograph=False)
-    counts: Counter[bytes] = collections.Counter()
-    for chunk in in_chunks(texts):
-        counts.update(words(chunk).numpy().tolist())
+    counted = WordCounts(most)
+    progress = Progress("counting the words", len(texts), show, len(texts))
+    for number, chunk in enumerate(in_chunks(texts)):
+        counted.add(words(chunk).numpy().tolist())
+        progress.at(number * CHUNK, number * CHUNK)
+    counts = counted.counts
     frequent = [word for word, number in counts.items() if number >= min_count]
-    return sorted(frequent, key=lambda word: (-counts[word], word))[:size]
+    return Counted(sorted(frequent, key=lambda word: (-counts[word], word))[:size], counted.error)
 
 
 def write(words: Sequence[bytes], file: Path) -> None:
     """Write one word per line."""
     file.write_bytes(b"".join(word + b"\n" for word in words))
+
+
+def read(file: Path) -> List[bytes]:
+    """The words that :func:`write` wrote."""
+    return file.read_bytes().split(b"\n")[:-1]

@@ -4,14 +4,14 @@ A text is described by the n-grams of all its words, known or not. The n-grams o
 of the vocabulary, those of unknown words once per text.
 """
 import functools
-from typing import Any, List, NamedTuple, Sequence, Tuple
+from typing import Any, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
 from textjob.text import spelling, tokenizer
-from textjob.text.encoding import Encoded, Flat, flat, unpadded
+from textjob.text.encoding import Encoded, Flat, Rows, unpadded
 from textjob.training import ngrams
 
 ORDERS = (3, 4, 5)
@@ -70,12 +70,12 @@ def _of_vocabulary(words: Tuple[bytes, ...]) -> Tuple[np.ndarray, np.ndarray]:
 
 def _spelled(words: Sequence[bytes]) -> Flat:
     """The spelling of each word."""
-    rows: List[np.ndarray] = []
+    rows = Rows()
     for start in range(0, len(words), _CHUNK):
         some = tf.constant(list(words[start:start + _CHUNK]), tf.string)
         splits = tf.range(tf.size(some, out_type=tf.int64) + 1)
-        rows += unpadded(spelling.spelling(some, tf.ones_like(some, tf.bool), splits).numpy())
-    return flat(rows)
+        rows.append(*unpadded(spelling.spelling(some, tf.ones_like(some, tf.bool), splits).numpy()))
+    return rows.flat()
 
 
 def _counts(rows: np.ndarray, columns: np.ndarray, shape: Any) -> Any:

@@ -20,6 +20,7 @@ AUC, Z = 0.6, 6.0
 
 _LONGEST = 100000  # tokens, as the largest --max_length
 _MEASURED = 2000   # texts
+_CHUNK = 1 << 24   # ids
 
 
 def warnings(data: Dataset, inputs: Inputs, settings: Settings) -> List[str]:
@@ -46,7 +47,12 @@ def unknown_tokens(inputs: Inputs, settings: Settings) -> List[str]:
 
 def _unknown_share(part: Encoded) -> float:
     """The share of unknown tokens."""
-    return float((part.ids == tokenizer.UNKNOWN).sum() / max(1, (part.ids != tokenizer.PADDING).sum()))
+    unknown = known = 0
+    for first in range(0, len(part.ids), _CHUNK):  # a mask of all ids may be larger than memory
+        ids = part.ids[first:first + _CHUNK]
+        unknown += int((ids == tokenizer.UNKNOWN).sum())
+        known += int((ids != tokenizer.PADDING).sum())
+    return unknown / max(1, known)
 
 
 def cut_texts(texts: Sequence[str], inputs: Inputs, settings: Settings) -> List[str]:

@@ -37,7 +37,9 @@ def finish(trained: Classifier, result: TrainingResult, inputs: Inputs, final: I
     wide_part = scaled(final.wide, 1 / temperature)
     exported = Classifier(trained.name, network, wide_part, trained.classes)
     exported.set_weights(network)
-    rows = len(inputs.train.labels) + (int(known.sum()) if final.wide is not inputs.wide else 0)
+    of_train, of_dev = inputs.wide_parts
+    with_dev = final.wide is not inputs.wide
+    rows = len(of_train.labels) + (int((of_dev.labels < trained.classes).sum()) if with_dev else 0)
     return exported, replace(result, weights=dict(network, **wide_part), temperature=temperature,
                              wide_rows=rows if wide_part else None)
 

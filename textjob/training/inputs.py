@@ -1,17 +1,20 @@
 """The inputs that all models of a job share: the vocabulary, every part as ids, the wide part, word vectors."""
+import sys
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from models import wide
-from textjob.data.dataset import Dataset, Examples
-from textjob.errors import DataError
+from textjob.data import hashes
+from textjob.data.dataset import Dataset
+from textjob.data.progress import printed
 from textjob.settings import Settings
 from textjob.text import vocabulary
 from textjob.text.encoding import Encoded, TextEncoder, joined
 from textjob.text.vectors import Vectors
-from textjob.training import wide_part
+from textjob.training import row_sample, stored_ids, wide_part
+from textjob.training.row_sample import Sample
 
 _FEW = 5000  # training texts; below, n-grams that occur once are kept (docs/accuracy.md)
 
@@ -34,6 +37,21 @@ class Inputs(NamedTuple):
     choice: Optional[wide_part.Choice] = None
     """What held-out texts of the training part have decided about the wide part."""
 
+    sample: Optional[Sample] = None
+    """Of data larger than memory, the rows that the wide part is fitted to."""
+
+    @property
+    def wide_parts(self) -> Tuple[Encoded, Encoded]:
+        """The training and the dev part that the wide part is fitted to."""
+        return (self.sample.train, self.sample.dev) if self.sample else (self.train, self.dev)
+
+    @property
+    def sampled(self) -> List[str]:
+        """A note if the wide part is fitted to a sample of the training part."""
+        rows, of = len(self.wide_parts[0].labels), len(self.train.labels)
+        return [f"the wide part is fitted to {rows:,} of {of:,} training rows, chosen by the hash of the text, because "
+                "the data are larger than memory"] if rows < of else []
+
     @property
     def ngrams(self) -> int:
         """The number of n-grams in the wide part, of tokens and of characters."""
@@ -41,35 +59,40 @@ class Inputs(NamedTuple):
                    for n in wide.orders(self.wide, prefix))
 
 
-def prepare(data: Dataset, settings: Settings, vocabulary_file: Path) -> Tuple[Inputs, TextEncoder]:
+def prepare(data: Dataset, settings: Settings, vocabulary_file: Path, show: Callable[[str], None] = printed
+            ) -> Tuple[Inputs, TextEncoder]:
     """Count the words of the training part, write the vocabulary, and encode every part.
+
+    The ids of data larger than memory are written to files, unless an earlier job has left them. ``show`` prints the
+    progress.
 
     Returns:
         the inputs without a wide part and without word vectors; and the encoder, for other texts.
     """
-    words = vocabulary.count(data.train.texts, settings.max_length, settings.min_count, settings.vocabulary_size)
-    if not words:
-        raise DataError(f"no word occurs at least {settings.min_count} times in the training part, so the vocabulary "
-                        "is empty; lower --min_count, or give more data")
-    vocabulary.write(words, vocabulary_file)
-    encoder = TextEncoder(vocabulary_file, settings.max_length)
     # Labels that the training part lacks get numbers above the classes: no model predicts them, so they count as wrong.
-    unseen = sorted(set(data.dev.labels + data.test.labels) - set(data.labels))
+    unseen = sorted({*hashes.counts(data.dev.labels), *hashes.counts(data.test.labels)} - set(data.labels))
     names = data.labels + unseen
-    number = {label: i for i, label in enumerate(names)}
-
-    def encoded(part: Examples) -> Encoded:
-        return encoder.encode(part.texts, [number[label] for label in part.labels])
-
-    inputs = Inputs(words, data.labels, names, encoded(data.train), encoded(data.dev), encoded(data.test), {})
-    return inputs, encoder
+    if not data.in_files:
+        stored_ids.write_vocabulary(data, settings, vocabulary_file, sys.maxsize, show)
+        encoder = TextEncoder(vocabulary_file, settings.max_length)
+        train, dev, test = (encoder.encode(part.texts, stored_ids.numbers(part, names).tolist())
+                            for part in (data.train, data.dev, data.test))
+        return Inputs(vocabulary.read(vocabulary_file), data.labels, names, train, dev, test, {}), encoder
+    parts = stored_ids.open_or_make(data, names, settings, vocabulary_file, show)
+    sample = row_sample.choose(data, parts["train"], parts["dev"])
+    inputs = Inputs(vocabulary.read(vocabulary_file), data.labels, names, parts["train"], parts["dev"], parts["test"],
+                    {}, sample=sample)
+    return inputs, TextEncoder(vocabulary_file, settings.max_length)
 
 
 def with_wide_part(inputs: Inputs, settings: Settings) -> Inputs:
-    """The inputs with a wide part fitted to the training part; unchanged if the settings disable the wide part."""
+    """The inputs with a wide part fitted to the training part; unchanged if the settings disable the wide part.
+
+    Of data larger than memory it is fitted to a sample.
+    """
     if not settings.wide:
         return inputs
-    fitted = _fitted(inputs.train, inputs, settings)
+    fitted = _fitted(inputs.wide_parts[0], inputs, settings)
     return inputs._replace(wide=fitted.weights, choice=fitted.choice)
 
 
@@ -78,15 +101,17 @@ def with_final_wide_part(inputs: Inputs, settings: Settings) -> Inputs:
 
     What held-out texts and dev have chosen stays. Rows whose label the training part lacks are left out.
     """
-    known = np.flatnonzero(inputs.dev.labels < len(inputs.labels))
+    train, dev = inputs.wide_parts
+    known = np.flatnonzero(dev.labels < len(inputs.labels))
     if not inputs.wide or not len(known):
         return inputs
-    fitted = _fitted(joined(inputs.train, inputs.dev, known), inputs, settings)
+    fitted = _fitted(joined(train, dev, known), inputs, settings)
     return inputs._replace(wide=fitted.weights)
 
 
 def _fitted(part: Encoded, inputs: Inputs, settings: Settings) -> wide_part.Fitted:
-    characters, few = _most_are_characters(inputs.vocabulary, inputs.train), len(inputs.train.labels) < _FEW
+    few = len(inputs.train.labels) < _FEW
+    characters = _most_are_characters(inputs.vocabulary, inputs.wide_parts[0])
     return wide_part.fit(
         part, class_weights(inputs, settings), settings.wide_ngrams or (3 if characters and not few else 2),
         _max_bytes(inputs.vocabulary), settings.label_smoothing, [] if characters else inputs.vocabulary,

@@ -45,7 +45,7 @@ class Run:
         self.classifier = classifier.new(name, inputs, settings)
         self.epochs, self._patience = planned_epochs(rows, settings), planned_patience(rows, settings)
         steps = self.epochs * batches.count(rows, settings.batch_size)
-        self._step = Step(self.classifier, feed.in_memory(inputs.train),
+        self._step = Step(self.classifier, feed.of(inputs.train),
                           Optimizer(self.classifier.variables, settings.learning_rate, steps), weights, settings,
                           self._workers)
         # The logits of the wide part are computed once, because no step changes them.
@@ -88,8 +88,9 @@ class Run:
             TerminatedError: the job was interrupted; a checkpoint has been written.
             JobError: the loss is not finite.
         """
-        settings, lengths = self._settings, self._inputs.train.lengths
-        order = batches.epoch(lengths, settings.batch_size, np.random.RandomState([settings.seed, self.epoch]))
+        settings = self._settings
+        order = batches.of_part(self._inputs.train, settings.batch_size,
+                                np.random.RandomState([settings.seed, self.epoch]))
         progress = Progress(f"{self.name} epoch {self.epoch}/{self.epochs}", len(order), sys.stdout)
         saved = time.time()
         # 0 seconds mean a checkpoint after each step.

@@ -1,0 +1,179 @@
+"""Data larger than memory: resident memory, rows per second and time to the first step, in memory and in files.
+
+    python benchmarks/large_data.py                                     # 50 thousand, 500 thousand, 5 million rows
+    python benchmarks/large_data.py --rows 1000000 --tokens 200 --ways files
+    python benchmarks/large_data.py --rows 500000 --memory_mb 2000      # texts are in memory up to this size
+
+The texts are generated: words are drawn with the frequencies of natural language (Zipf-Mandelbrot, a million words), and
+a fifth of the words of a text from an order of the words that depends on its class. A run is a process of its own. It
+does what a job does up to the training of cnn, makes steps for --seconds, and predicts the dev part once. Resident
+memory is the highest RSS of the process, files that it maps included; the third figure is what exceeds the RSS after the
+import of TensorFlow and the memory of the weights with the slots of Adam.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+WORDS, CLASSES, CHUNK = 1_000_000, 10, 20_000
+WAYS = ("memory", "files")
+BIG = 1e6  # MB: everything is in memory
+
+
+def main(argv: Sequence[str]) -> int:
+    """Generate the data, measure, and print the table; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.add_argument("--rows", default="50000,500000,5000000")
+    parser.add_argument("--tokens", type=int, default=10, help="mean tokens per text (default: %(default)s)")
+    parser.add_argument("--ways", default=",".join(WAYS), help="memory, files (default: both)")
+    parser.add_argument("--most_in_memory", type=int, default=500_000,
+                        help="rows of a run in memory, at most (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=30, help="of steps (default: %(default)s)")
+    parser.add_argument("--folder", default=str(Path(tempfile.gettempdir()) / "large-data"), help="for data and files")
+    parser.add_argument("--memory_mb", type=float, default=1, help="of the runs in files (default: %(default)s)")
+    parser.add_argument("--wide", default="true")
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.run:
+        print(json.dumps(measured(**json.loads(options.run))))
+        return 0
+    from textjob.tables import markdown_table
+
+    table = []
+    for rows in map(int, options.rows.split(",")):
+        file = generated(Path(options.folder), rows, options.tokens)
+        for way in options.ways.split(","):
+            if way == "memory" and rows > options.most_in_memory:
+                continue
+            found = _run(file, options, BIG if way == "memory" else options.memory_mb)
+            table.append([f"{rows:,}", f"{options.tokens}", way, f"{found['peak']:,.0f}", f"{found['beyond']:,.0f}",
+                          f"{found['rate']:,.0f}", f"{found['first']:,.0f}", found["phases"]])
+            print(table[-1], file=sys.stderr, flush=True)
+    print(markdown_table(["rows", "tokens per text", "data in", "highest RSS, MB", "beyond TensorFlow and model, MB",
+                          "rows per second", "seconds to the first step", "seconds and MB of each phase"], table))
+    return 0
+
+
+def generated(folder: Path, rows: int, tokens: int) -> Path:
+    """A file with this many rows; one that exists is used."""
+    file = folder / f"{rows}x{tokens}.tsv"
+    if file.exists():
+        return file
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.RandomState(rows + tokens)
+    limits = np.cumsum(1 / (np.arange(WORDS) + 2.7) ** 1.07)
+    words = [_word(number) for number in range(WORDS)]
+    orders = [random.permutation(2000) for _ in range(CLASSES)]  # of the frequent words
+    with (folder / (file.name + ".partial")).open("w", encoding="utf-8") as output:
+        for start in range(0, rows, CHUNK):
+            count = min(CHUNK, rows - start)
+            labels = random.randint(CLASSES, size=count)
+            lengths = np.maximum(1, random.poisson(tokens, count))
+            drawn = np.searchsorted(limits, random.uniform(0, limits[-1], lengths.sum()))
+            of_class = np.flatnonzero((random.uniform(size=len(drawn)) < 0.2) & (drawn < 2000))
+            drawn[of_class] = np.stack(orders)[np.repeat(labels, lengths)[of_class], drawn[of_class]]
+            position = 0
+            for label, length in zip(labels.tolist(), lengths.tolist()):
+                chosen = [words[number] for number in drawn[position:position + length].tolist()]
+                output.write(f"class{label}\t{' '.join(chosen)}\n")
+                position += length
+    (folder / (file.name + ".partial")).rename(file)
+    return file
+
+
+def _word(number: int) -> str:
+    """A different word for each number; frequent words are short."""
+    letters = ""
+    number += 20
+    while number:
+        number, consonant = divmod(number, 20)
+        number, vowel = divmod(number, 5) if number else (0, consonant % 5)
+        letters += "bcdfghjklmnpqrstvwxz"[consonant] + "aeiou"[vowel]
+    return letters
+
+
+def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str) -> Dict[str, Any]:
+    """The figures of one run."""
+    start = time.time()
+    from textjob import process
+
+    process.without_keras()
+    process.limit_threads()
+    process.import_tensorflow()
+    from textjob.data.dataset import read_dataset
+    from textjob.flags import from_flags
+    from textjob.training import batches, classifier, feed
+    from textjob.training.inputs import class_weights, prepare, with_final_wide_part, with_wide_part
+    from textjob.training.optimizer import Optimizer
+    from textjob.training.step import Step
+
+    phases: List[str] = []
+    before = resident("VmRSS")
+    last = [time.time()]
+
+    def end(phase: str) -> None:
+        now = time.time()
+        phases.append(f"{phase} {now - last[0]:.0f} s {resident('VmHWM'):,.0f} MB")
+        last[0] = now
+
+    job = from_flags(["--data_url", file, "--train_url", folder + "/unused", "--scratch", folder, "--memory_mb",
+                      str(memory_mb), "--wide", wide])[0]
+    data = read_dataset(file, job, lambda line: print(line, file=sys.stderr, flush=True))
+    end("read")
+    with tempfile.TemporaryDirectory() as scratch:
+        inputs, _ = prepare(data, job, Path(scratch) / "vocabulary.txt",
+                            lambda line: print(line, file=sys.stderr, flush=True))
+    end("words")
+    inputs = with_wide_part(inputs, job)
+    final = with_final_wide_part(inputs, job)
+    end("wide part")
+    model = classifier.new("cnn", inputs, job)
+    step = Step(model, feed.of(inputs.train), Optimizer(model.variables, job.learning_rate, 10 ** 6),
+                class_weights(inputs, job), job)
+    order = batches.of_part(inputs.train, job.batch_size, np.random.RandomState(1))
+    step.run(order[:8], 0)
+    first = time.time() - start
+    made, begun = 8, time.time()
+    while time.time() - begun < seconds:
+        chosen = [order[i % len(order)] for i in range(made, made + 8)]
+        step.run(chosen, made)
+        made += 8
+    rate = (made - 8) * job.batch_size / (time.time() - begun)
+    end("steps")
+    model.predict(inputs.dev)
+    end("dev")
+    weights = 3 * sum(variable.numpy().nbytes for variable in model.variables.values()) + sum(
+        array.nbytes for array in final.wide.values())
+    peak = resident("VmHWM")
+    return {"peak": peak, "beyond": peak - before - weights / 1e6, "rate": rate, "first": first,
+            "phases": ", ".join(phases)}
+
+
+def resident(kind: str) -> float:
+    """``VmRSS`` or ``VmHWM`` (the highest RSS) of this process, in MB."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(kind))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def _run(file: Path, options: argparse.Namespace, memory_mb: float) -> Dict[str, Any]:
+    arguments = dict(file=str(file), folder=options.folder, memory_mb=memory_mb, seconds=options.seconds,
+                     wide=options.wide)
+    output = subprocess.run([sys.executable, __file__, "--run", json.dumps(arguments)], check=True,
+                            stdout=subprocess.PIPE).stdout
+    found: Dict[str, Any] = json.loads(output.decode("utf-8").splitlines()[-1])
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
