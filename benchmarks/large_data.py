@@ -4,11 +4,11 @@
     python benchmarks/large_data.py --rows 1000000 --tokens 200 --ways files
     python benchmarks/large_data.py --rows 500000 --memory_mb 2000      # texts are in memory up to this size
 
-The texts are generated: words are drawn with the frequencies of natural language (Zipf-Mandelbrot, a million words), and
-a fifth of the words of a text from an order of the words that depends on its class. A run is a process of its own. It
-does what a job does up to the training of cnn, makes steps for --seconds, and predicts the dev part once. Resident
-memory is the highest RSS of the process, files that it maps included; the third figure is what exceeds the RSS after the
-import of TensorFlow and the memory of the weights with the slots of Adam.
+The texts are generated: words are drawn with the frequencies of natural language (Zipf-Mandelbrot, a million words),
+and a fifth of the words of a text from an order of the words that depends on its class. A run is a process of its own.
+It does what a job does up to the training of cnn, makes steps for --seconds, and predicts the dev part once. Resident
+memory is the highest RSS of the process, files that it maps included; the next figure is what exceeds the RSS after
+the import of TensorFlow and the memory of the weights with the slots of Adam.
 """
 import argparse
 import json
@@ -167,8 +167,8 @@ def resident(kind: str) -> float:
 
 
 def _run(file: Path, options: argparse.Namespace, memory_mb: float) -> Dict[str, Any]:
-    arguments = dict(file=str(file), folder=options.folder, memory_mb=memory_mb, seconds=options.seconds,
-                     wide=options.wide)
+    arguments = {"file": str(file), "folder": options.folder, "memory_mb": memory_mb, "seconds": options.seconds,
+                 "wide": options.wide}
     output = subprocess.run([sys.executable, __file__, "--run", json.dumps(arguments)], check=True,
                             stdout=subprocess.PIPE).stdout
     found: Dict[str, Any] = json.loads(output.decode("utf-8").splitlines()[-1])

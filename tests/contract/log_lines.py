@@ -1,7 +1,7 @@
 """The lines that the code prints, logs or notes, read from its source, as regular expressions with `.+` for each value.
 
-A call of print, of a logger, of ``_say`` (textjob/serving/polling.py) or of ``notes.append`` makes a line, and so does
-a list that a function returns (textjob/data/dataset.py).
+A call of print, of a logger, of ``show`` (textjob/data/collection.py), of ``_say`` (textjob/serving/polling.py) or of
+``notes.append`` makes a line, and so does a list that a function returns (textjob/data/dataset.py).
 """
 import ast
 import re
@@ -43,11 +43,13 @@ def _texts(node: ast.AST) -> List[ast.expr]:
     if not isinstance(node, ast.Call):
         return []
     function = node.func
-    if isinstance(function, ast.Name) and function.id == "print":
+    if isinstance(function, ast.Name) and function.id in ("print", "show"):
         return node.args[:1]
     if not isinstance(function, ast.Attribute):
         return []
     owner = getattr(function.value, "id", getattr(function.value, "attr", ""))
+    if function.attr in ("show", "_show"):
+        return node.args[:1]
     if function.attr == "_say":
         return node.args[2:3]
     is_line = (owner == "log" and function.attr in LEVELS) or (owner == "notes" and function.attr == "append")

@@ -1,14 +1,16 @@
 """The rows of the parts while they are read: lists, and files from the row on that exceeds the memory."""
 import os
+from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Sequence
 
 from textjob.data import scratch
 from textjob.data.folders import Source
 from textjob.data.progress import Progress
+from textjob.data.store import Writer
 
-BYTES, ROW = 60, 700
-"""The memory that a job needs per byte of text in UTF-8, and per row, if all of its data are in memory. It is most of
-all the memory of the wide part (docs/large-data.md)."""
+BYTES, ROW = 100, 1000
+"""The bytes of memory that a job needs per byte of text in UTF-8, and per row, if all of its data are in memory. The
+fit of the wide part needs most of them (docs/large-data.md)."""
 
 
 class Examples(NamedTuple):
@@ -38,13 +40,11 @@ class Collection:
 
     def folder(self, part: str, sources: Sequence[Source]) -> str:
         """The folder for the files of a part."""
-        from pathlib import Path
-
         if not self._folder:
             self._folder = str(scratch.new_folder(self._place, self))
             scratch.check_free(Path(self._folder), _size(sources))
-            self.show(f"the data need more memory than the {self._place.memory / 1e6:,.0f} MB of --memory_mb; texts and "
-                      f"ids are kept in files in {Path(self._folder).parent}")
+            self.show(f"the data need more memory than the {self._place.memory / 1e6:,.0f} MB of --memory_mb; texts "
+                      f"and ids are kept in files in {Path(self._folder).parent}")
         return os.path.join(self._folder, part)
 
 
@@ -52,8 +52,6 @@ class Part:
     """The rows of one part while they are read."""
 
     def __init__(self, name: str, sources: Sequence[Source], collection: Collection) -> None:
-        from textjob.data.store import Writer
-
         self._name, self._sources, self._collection = name, sources, collection
         self._texts: List[str] = []
         self._labels: List[str] = []
@@ -84,10 +82,6 @@ class Part:
         return Examples(self._texts, self._labels) if self._writer is None else Examples(*self._writer.finish())
 
     def _to_files(self) -> None:
-        from pathlib import Path
-
-        from textjob.data.store import Writer
-
         self._writer = Writer(Path(self._collection.folder(self._name, self._sources)), self._collection)
         for text, label in zip(self._texts, self._labels):
             self._writer.append(text, label)

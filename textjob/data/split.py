@@ -10,7 +10,7 @@ from textjob.data import hashes
 
 
 def split_off(texts: Sequence[str], labels: Sequence[str], names: Sequence[str]) -> np.ndarray:
-    """The part of each row, int8: 0 is train, n is the n-th of ``names``, each of which gets about a tenth of the texts.
+    """The part of each row, int8: 0 is train, n is the n-th of ``names``, which get about a tenth of the texts each.
 
     No named part is empty where the data have more different texts than names. A class keeps a text in
     train where that is possible, because a class without a training text cannot be learnt.

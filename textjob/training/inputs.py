@@ -49,8 +49,10 @@ class Inputs(NamedTuple):
     def sampled(self) -> List[str]:
         """A note if the wide part is fitted to a sample of the training part."""
         rows, of = len(self.wide_parts[0].labels), len(self.train.labels)
+        if rows == of:
+            return []
         return [f"the wide part is fitted to {rows:,} of {of:,} training rows, chosen by the hash of the text, because "
-                "the data are larger than memory"] if rows < of else []
+                "the data are larger than memory"]
 
     @property
     def ngrams(self) -> int:
