@@ -12,7 +12,7 @@ from textjob.data.dataset import Dataset, Examples
 from textjob.text.encoding import Encoded
 
 MOST = 1_000_000
-"""Tokens in the sample. The fit needs up to 600 bytes per token (docs/large-data.md)."""
+"""Tokens in the sample, which limit the memory and the time of the fit (docs/large-data.md)."""
 
 
 class Sample(NamedTuple):
