@@ -174,7 +174,11 @@ class Connected(Workers):
 
 
 def _strategy(resolver: Any) -> Any:
-    """Connects the nodes; before TensorFlow 2.8 or so it also looks for nodes that do not respond, every 30 seconds."""
+    """Connects the nodes.
+
+    Where TensorFlow has no coordination service (2.6), it looks for nodes that do not respond: here every 3 seconds,
+    by default every 30.
+    """
     with contextlib.suppress(ImportError):
         from tensorflow.python.distribute.collective_all_reduce_strategy import CollectiveAllReduceExtended as Checks
 
