@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, List, Sequence
 
 import textjob
 from textjob import errors, manifest, process
-from textjob.data.dataset import Dataset, read_dataset
+from textjob.data.sources import find_sources
 from textjob.flags import from_flags
 from textjob.job import interruption, lock, nodes, several_nodes, storage
 from textjob.job.output import Output
@@ -28,6 +28,7 @@ from textjob.job.phases import Phases
 from textjob.settings import Settings
 
 if TYPE_CHECKING:
+    from textjob.data.dataset import Dataset
     from textjob.training.workers import Workers
 
 
@@ -55,6 +56,9 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
     storage.check_writable(job.train_url, "--train_url")
     with lock.held(job.train_url), storage.workspace(job.train_url) as work, \
             storage.fetched(job.data_url) as data_url, several_nodes.opened(cluster, job, nodes.gpus(argv)) as connect:
+        find_sources(data_url)  # a wrong path is named before NumPy is imported
+        from textjob.data.dataset import read_dataset
+
         data = read_dataset(data_url, job)
         print("\n".join(data.notes))
         print(f"{len(data.train.texts):,} training, {len(data.dev.texts):,} dev and {len(data.test.texts):,} test "
@@ -71,7 +75,7 @@ def main(argv: Sequence[str], start: float = 0.0) -> int:
     return 0
 
 
-def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases,
+def run(job: Settings, data: "Dataset", vectors_file: str, output: Output, phases: Phases,
         connect: several_nodes.Connect) -> "Workers":
     """Train the models that are not finished; returns the nodes that have trained them."""
     finished = output.open()
@@ -96,7 +100,7 @@ def run(job: Settings, data: Dataset, vectors_file: str, output: Output, phases:
     return workers
 
 
-def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: str, output: Output, phases: Phases,
+def train_models(names: List[str], job: Settings, data: "Dataset", vectors_file: str, output: Output, phases: Phases,
                  workers: "Workers") -> None:
     """Train, evaluate, export, verify and package one model after the other."""
     # Imported here because they import TensorFlow, which takes seconds: settings and data are checked before.
@@ -164,7 +168,7 @@ def train_models(names: List[str], job: Settings, data: Dataset, vectors_file: s
                   f"package in {output.place(name + '/model')}", flush=True)
 
 
-def publish(output: Output, job: Settings, data: Dataset, data_url: str, phases: Phases) -> None:
+def publish(output: Output, job: Settings, data: "Dataset", data_url: str, phases: Phases) -> None:
     """Copy the best package to ``model/``; write the report and the platform's figures."""
     from textjob.job import reporting
     from textjob.packaging import package

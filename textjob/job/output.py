@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping
 
 from textjob import manifest
-from textjob.data.dataset import Dataset
 from textjob.errors import PackageError, RefusedError
 from textjob.job.storage import Workspace
 from textjob.packaging import package
@@ -12,13 +11,14 @@ from textjob.results import ModelCard
 from textjob.settings import Settings
 
 if TYPE_CHECKING:
+    from textjob.data.dataset import Dataset
     from textjob.training.checkpoints import Checkpoints
 
 
 class Output:
     """The output folder of one job."""
 
-    def __init__(self, settings: Settings, data: Dataset, work: Workspace) -> None:
+    def __init__(self, settings: Settings, data: "Dataset", work: Workspace) -> None:
         self.root, self.send = work.root, work.send
         self._settings, self._digest = settings, data.digest
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 from textjob import process
-from textjob.data.dataset import Dataset, read_dataset
 from textjob.job import interruption, meeting, storage
 from textjob.job.cluster import Cluster, cluster
 from textjob.settings import Settings
 
 if TYPE_CHECKING:
+    from textjob.data.dataset import Dataset
     from textjob.training.workers import Workers
 
-Connect = Callable[[Dataset, List[str]], "Workers"]
+Connect = Callable[["Dataset", List[str]], "Workers"]
 """Connects the nodes that train these models on these data."""
 
 
@@ -46,7 +46,7 @@ def opened(cluster_: Optional[Cluster], job: Settings, gpus: int = 0) -> Iterato
     with meeting.opened(cluster_, job.worker_start_seconds) as opened_meeting:
         print(f"{cluster_.name(0)}: writes the output; waits for the other nodes before the training", flush=True)
 
-        def connect(data: Dataset, models: List[str]) -> "Workers":
+        def connect(data: "Dataset", models: List[str]) -> "Workers":
             opened_meeting.start(_facts(job, data), models)
             return _connected(cluster_ if models else None, gpus if models else 1)
 
@@ -56,6 +56,8 @@ def opened(cluster_: Optional[Cluster], job: Settings, gpus: int = 0) -> Iterato
 def follow(cluster_: Cluster, job: Settings, gpus: int = 0) -> int:
     """Take part in the training of a chief; returns the exit code."""
     print(f"{cluster_.name(cluster_.number)}: takes part in the training; node 1 writes the output", flush=True)
+    from textjob.data.dataset import read_dataset  # imports NumPy, which --help does not need
+
     with storage.fetched(job.data_url) as data_url:
         data = read_dataset(data_url, job)
     models = meeting.join(cluster_, _facts(job, data), job.worker_start_seconds)
@@ -104,7 +106,7 @@ def _devices(limit: int) -> Sequence[Optional[str]]:
     return names
 
 
-def _facts(job: Settings, data: Dataset) -> Dict[str, Any]:
+def _facts(job: Settings, data: "Dataset") -> Dict[str, Any]:
     """What must be equal on all nodes. Of the vectors and the wide part, the others receive the effect from the chief.
     """
     import tensorflow as tf
