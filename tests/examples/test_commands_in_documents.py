@@ -1,4 +1,4 @@
-"""The `bash` blocks of README.md and of the pages that are translated run as written, in this order, in one folder.
+"""The `bash` blocks of README.md and of the pages below run as written, in this order, in one folder.
 
 test_translations.py compares the commands of the Chinese pages with them.
 """
@@ -16,7 +16,7 @@ SHORT = {"train.py": "--models cnn --epochs 1"}
 EXECUTED = {
     "README.md": "here", "data.md": "here", "running-on-modelarts.md": "here", "serving-any-model.md": "here",
     "fourth-model.md": "test_fourth_model.py", "moving-a-tensorflow1-project.md": "test_moving_a_project.py",
-    "several-nodes.md": "here", "clients.md": "tests/serving/test_clients.py"}
+    "several-nodes.md": "here", "batch.md": "here", "clients.md": "tests/serving/test_clients.py"}
 
 
 def test_every_english_page_with_shell_or_python_blocks_is_executed_by_a_test() -> None:
@@ -39,7 +39,8 @@ def test_every_command_of_the_readme_runs_and_then_those_of_the_pages_it_names(
     folder = copy_project(tmp_path_factory.mktemp("project"))
     shutil.copytree(str(foreign / "tutorial"), str(folder / "their_model"))
     reader = Reader(folder, small_data, SHORT)
-    for page in ("README.md", "docs/data.md", "docs/running-on-modelarts.md", "docs/several-nodes.md"):
+    for page in ("README.md", "docs/data.md", "docs/running-on-modelarts.md", "docs/several-nodes.md",
+                 "docs/batch.md"):
         followed(page, reader)
     for output in ("answers", "batch"):
         assert len((folder / "out" / f"{output}.jsonl").read_text(encoding="utf-8").splitlines()) == 60
