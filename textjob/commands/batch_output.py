@@ -19,11 +19,11 @@ from typing import Any, Dict, Iterator, List, Set
 
 from textjob.errors import RefusedError
 from textjob.job import storage
+from textjob.rehearsal.batch import REMEDY, differences
 from textjob.rehearsal.output import FORMATS
 
 RUN, SUCCESS, COUNTS = "_run.json", "_SUCCESS", "_counts"
 SHARD = re.compile(rf"part-\d{{5,}}-of-\d{{5,}}\.({'|'.join(FORMATS)})")
-_REMEDY = "give another --output_url, or --overwrite to replace it"
 
 
 class OutputFolder:
@@ -43,7 +43,7 @@ class OutputFolder:
         if reason and overwrite:
             self._clear()
         elif reason:
-            raise RefusedError(f"{self.url} {reason}; {_REMEDY}")
+            raise RefusedError(f"{self.url} {reason}; {REMEDY}")
         if not self.read(RUN):
             self.write(RUN, json.dumps(run, ensure_ascii=False) + "\n")
         self.check(run)
@@ -55,7 +55,7 @@ class OutputFolder:
             RefusedError: another run has replaced it.
         """
         if self._difference(run):
-            raise RefusedError(f"{self.url} was taken over by another run: {RUN} has changed; {_REMEDY}")
+            raise RefusedError(f"{self.url} was taken over by another run: {RUN} has changed; {REMEDY}")
 
     def _difference(self, run: Dict[str, Any]) -> str:
         """Why the folder is not an output of this run, or ``""``."""
@@ -66,7 +66,7 @@ class OutputFolder:
             other = json.loads(text)
         except ValueError:
             other = {}
-        different = [key for key in run if not isinstance(other, dict) or other.get(key) != run[key]]
+        different = differences(other, run)
         return f"holds the output of another run: another {' and '.join(different)}" if different else ""
 
     def shards(self) -> Set[str]:

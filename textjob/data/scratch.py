@@ -1,8 +1,7 @@
 """The local folder for the files of data larger than memory, and the memory that decides which data are larger.
 
-A folder of this job has a lock (``flock``) as long as its process lives, so that the next job deletes the folders of
-killed jobs and of nobody else. Locks are held by the folders themselves; ``.lock`` is held while folders are created
-and deleted.
+A job locks its folder (``flock``) until its process ends, so that the next job deletes the folders of killed jobs and
+no other folder. The lock is on the folder itself; the file ``.lock`` is locked while folders are created and deleted.
 """
 import contextlib
 import fcntl

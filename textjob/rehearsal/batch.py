@@ -33,7 +33,7 @@ RECORD = ".run.json"
 CALLS = 2  # at the same time, each with half of the cores (process.limit_threads)
 TEXTS, BYTES = 256, 4 << 20  # per call; the largest request of the platform has 12 MB
 
-_REMEDY = "give another --output_url, or --overwrite to replace it"
+REMEDY = "give another --output_url, or --overwrite to replace it"
 
 
 class Summary(NamedTuple):
@@ -119,7 +119,7 @@ def _classified(rehearsal: Rehearsal, rows: Iterator[Row], before: int, options:
             if len(submitted) > 1:
                 yield submitted.popleft()
         if before:
-            raise RefusedError(f"the output has {before:,} rows more than the data; {_REMEDY}")
+            raise RefusedError(f"the output has {before:,} rows more than the data; {REMEDY}")
         yield from submitted
     finally:
         for call in [call for window in submitted for call in window.calls]:
@@ -160,6 +160,11 @@ def identity(package: Path, data: str, settings: DataSettings, options: Options)
             "settings": dict(recorded, format=options.format, columns=list(options.columns), keep=options.keep)}
 
 
+def differences(record: Any, run_: Dict[str, Any]) -> List[str]:
+    """The keys of a run whose values are others in the record of an output, which is any JSON value."""
+    return [key for key in run_ if not isinstance(record, dict) or record.get(key) != run_[key]]
+
+
 def _claim(output: Path, record: Path, run_: Dict[str, Any]) -> None:
     """Write which run the output belongs to; refuse an output of another run."""
     if output.exists() and output.stat().st_size:
@@ -168,11 +173,11 @@ def _claim(output: Path, record: Path, run_: Dict[str, Any]) -> None:
         except (OSError, ValueError):
             raise RefusedError(
                 f"{output} holds other content than answers to these rows, or its record {record.name} is missing; "
-                f"{_REMEDY}") from None
-        different = [key for key in run_ if not isinstance(other, dict) or other.get(key) != run_[key]]
+                f"{REMEDY}") from None
+        different = differences(other, run_)
         if different:
             raise RefusedError(f"{output} holds other content than answers to these rows: another "
-                               f"{' and '.join(different)}; {_REMEDY}")
+                               f"{' and '.join(different)}; {REMEDY}")
         return
     record.write_text(json.dumps(run_, ensure_ascii=False) + "\n", encoding="utf-8")
 

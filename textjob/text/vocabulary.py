@@ -27,8 +27,8 @@ class Counted(NamedTuple):
 class WordCounts:
     """The counts of words in bounded memory.
 
-    The counts are exact until there are more than ``most`` different words. Then the rarest words are forgotten, so
-    that half of ``most`` stay (lossy counting, Manku and Motwani 2002): a word that occurs again starts from 0.
+    The counts are exact until there are more than ``most`` different words. Then the rarest words are removed, so
+    that at most half of ``most`` stay (lossy counting, Manku and Motwani 2002): a word that occurs again starts from 0.
     """
 
     def __init__(self, most: int = sys.maxsize) -> None:
@@ -41,10 +41,10 @@ class WordCounts:
         """Count words."""
         self.counts.update(words)
         if len(self.counts) > self._most:
-            self._forget()
+            self._remove_rarest()
 
-    def _forget(self) -> None:
-        limit = sorted(self.counts.values())[-(self._most // 2)]  # words with this count or less are forgotten
+    def _remove_rarest(self) -> None:
+        limit = sorted(self.counts.values())[-(self._most // 2)]  # words with this count or less are removed
         self.counts = collections.Counter({word: number for word, number in self.counts.items() if number > limit})
         self.error += limit
 
