@@ -1,9 +1,9 @@
-"""Several devices of one node share every batch: logical CPU devices stand for GPUs."""
+"""Several devices of one node, or of each of two nodes, share every batch: logical CPU devices stand for GPUs."""
 import json
+import socket
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import pytest
 from asking import PROJECT
@@ -24,6 +24,11 @@ configuration = getattr(tf.config, "LogicalDeviceConfiguration", None) or (
 set_devices = getattr(tf.config, "set_logical_device_configuration", None) or (
     tf.config.experimental.set_virtual_device_configuration)
 set_devices(cpu, [configuration()] * 3)
+chosen, counts, number, addresses = json.loads(sys.argv[2])
+several = None
+if addresses:
+    from textjob.training.connected import Connected
+    several = Connected(number, tuple(addresses), devices=[f"CPU:{i}" for i in range(*counts)])
 import models
 from textjob.flags import from_flags
 from textjob.settings import own_defaults
@@ -47,13 +52,13 @@ def devices_of_losses(graph):
                    for node in function.node_def if node.op == "SoftmaxCrossEntropyWithLogits"})
 
 
-for model in models.MODELS:
-    for count in json.loads(sys.argv[2]):
+for model in chosen:
+    for count in counts:
         weights = models.module(model).weights(np.random.RandomState(1), 302, 4, own_defaults(model))
         classifier = Classifier(model, weights, {}, 4)
         devices = (None,) if count == 1 else [f"CPU:{i}" for i in range(count)]
         step = Step(classifier, feed.in_memory(part), Optimizer(classifier.variables, 0.01, 100),
-                    np.ones(4, np.float32), settings, Workers(devices=devices))
+                    np.ones(4, np.float32), settings, several or Workers(devices=devices))
         batches = [np.arange(i * 9, i * 9 + size) for i, size in enumerate([9, 9, 2, 1, 9, 8, 9, 9])]
         losses[f"{model} {count}"] = [float(loss) for first in (0, 8, 16) for loss in step.run(batches, first)]
         placed[f"{model} {count}"] = devices_of_losses(step._run.graph)
@@ -61,13 +66,23 @@ print(json.dumps({"losses": losses, "placed": placed}))
 """
 
 
+def started(models: Sequence[str], devices: Sequence[int], number: int = 0, addresses: Sequence[str] = ()) -> Any:
+    argument = json.dumps([models, devices, number, addresses])
+    return subprocess.Popen([sys.executable, "-c", _SCRIPT, str(PROJECT), argument], stdout=subprocess.PIPE,
+                            cwd=str(PROJECT))
+
+
+def output_of(process: Any) -> Dict[str, Dict[str, List[Any]]]:
+    out = process.communicate()[0]
+    assert process.returncode == 0
+    result: Dict[str, Dict[str, List[Any]]] = json.loads(out.decode("ascii").splitlines()[-1])
+    return result
+
+
 @pytest.fixture(scope="module")
 def made() -> Dict[str, Dict[str, List[Any]]]:
     """The losses of 24 steps, and the devices that compute losses, by the model and the number of devices."""
-    out = subprocess.run([sys.executable, "-c", _SCRIPT, str(PROJECT), json.dumps(_DEVICES)], check=True,
-                         stdout=subprocess.PIPE, cwd=str(Path(PROJECT)))
-    result: Dict[str, Dict[str, List[Any]]] = json.loads(out.stdout.decode("ascii").splitlines()[-1])
-    return result
+    return output_of(started(MODELS, _DEVICES))
 
 
 @pytest.mark.parametrize("devices", _DEVICES[1:])
@@ -79,3 +94,16 @@ def test_several_devices_have_the_losses_of_one(
     assert one[-1] < one[0]
     assert made["losses"][f"{model} {devices}"] == pytest.approx(one, abs=1e-4)
     assert made["placed"][f"{model} {devices}"] == [f"CPU:{i}" for i in range(devices)]
+
+
+def test_two_nodes_with_two_devices_each_have_the_losses_of_one_device(made: Dict[str, Dict[str, List[Any]]]) -> None:
+    sockets = [socket.socket() for _ in range(2)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    nodes = [started(["cnn"], [2], number, addresses) for number in range(2)]
+    for of_node in [output_of(node) for node in nodes]:
+        assert of_node["losses"]["cnn 2"] == pytest.approx(made["losses"]["cnn 1"], abs=1e-6)
+        assert of_node["placed"]["cnn 2"] == ["CPU:0", "CPU:1"]
