@@ -47,12 +47,12 @@ def test_seven_files_on_four_nodes_have_equal_steps_and_each_row_once(tmp_path: 
     data = read_dataset(str(tmp_path), from_flags(["--data_url", str(tmp_path), "--train_url", "unused"])[0])
     lengths = np.array([len(text.split()) for text in data.train.texts])
     counted, steps, repeated = np.zeros(len(lengths)), [0] * 4, 0
-    for rows in batches.epoch(lengths, 8, np.random.RandomState(1)):
-        parts = shares(len(rows), 4)
+    for order in batches.epoch(lengths, 8, np.random.RandomState(1)):
+        parts = shares(len(order), 4)
         for number, (first, size, weight) in enumerate(parts):
-            counted[rows[first:first + size]] += weight * len(rows) / size
+            counted[order[first:first + size]] += weight * len(order) / size
             steps[number] += size > 0
-        repeated += sum(size for _, size, _ in parts) - len(rows)
+        repeated += sum(size for _, size, _ in parts) - len(order)
     assert counted == pytest.approx(np.ones(50))
     assert steps == [7] * 4
     assert repeated == 6  # the last batch has two texts, so each of the four nodes computes both
