@@ -3,12 +3,16 @@
     python benchmarks/large_data.py                                     # 50 thousand, 500 thousand, 5 million rows
     python benchmarks/large_data.py --rows 1000000 --tokens 200 --ways files
     python benchmarks/large_data.py --rows 500000 --memory_mb 2000      # texts are in memory up to this size
+    python benchmarks/large_data.py --rows 50000,500000 --ratio 20      # rates of steps, in turns in one process
 
 The texts are generated: words are drawn with the frequencies of natural language (Zipf-Mandelbrot, a million words),
 and a fifth of the words of a text from an order of the words that depends on its class. A run is a process of its own.
 It does what a job does up to the training of cnn, makes steps for --seconds, and predicts the dev part once. Resident
 memory is the highest RSS of the process, files that it maps included; the next figure is what exceeds the RSS after
 the import of TensorFlow and the memory of the weights with the slots of Adam.
+
+With --ratio, the data are in one process both in memory and in files, and the steps run in turns of a second, because
+other work on the machine changes the rates themselves. The table shows the medians over the turns.
 """
 import argparse
 import json
@@ -18,7 +22,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -43,6 +47,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--folder", default=str(Path(tempfile.gettempdir()) / "large-data"), help="for data and files")
     parser.add_argument("--memory_mb", type=float, default=1, help="of the runs in files (default: %(default)s)")
     parser.add_argument("--wide", default="true")
+    parser.add_argument("--ratio", type=int, default=0, metavar="TURNS", help="compare the rates of steps only")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.run:
@@ -50,6 +55,12 @@ def main(argv: Sequence[str]) -> int:
         return 0
     from textjob.tables import markdown_table
 
+    if options.ratio:
+        print(markdown_table(
+            ["rows", "rows per second in memory", "in files", "ratio", "ratio of CPU times per row"],
+            [[f"{rows:,}", *compared(generated(Path(options.folder), rows, options.tokens), options)]
+             for rows in map(int, options.rows.split(","))]))
+        return 0
     table = []
     for rows in map(int, options.rows.split(",")):
         file = generated(Path(options.folder), rows, options.tokens)
@@ -112,11 +123,8 @@ def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str
     process.limit_threads()
     process.import_tensorflow()
     from textjob.data.dataset import read_dataset
-    from textjob.flags import from_flags
-    from textjob.training import batches, classifier, feed
-    from textjob.training.inputs import class_weights, prepare, with_final_wide_part, with_wide_part
-    from textjob.training.optimizer import Optimizer
-    from textjob.training.step import Step
+    from textjob.training import classifier
+    from textjob.training.inputs import prepare, with_final_wide_part, with_wide_part
 
     phases: List[str] = []
     before = resident("VmRSS")
@@ -127,8 +135,7 @@ def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str
         phases.append(f"{phase} {now - last[0]:.0f} s {resident('VmHWM'):,.0f} MB")
         last[0] = now
 
-    job = from_flags(["--data_url", file, "--train_url", folder + "/unused", "--scratch", folder, "--memory_mb",
-                      str(memory_mb), "--wide", wide])[0]
+    job = settings(file, folder, memory_mb, wide)
     data = read_dataset(file, job, lambda line: print(line, file=sys.stderr, flush=True))
     end("read")
     with tempfile.TemporaryDirectory() as scratch:
@@ -139,17 +146,9 @@ def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str
     final = with_final_wide_part(inputs, job)
     end("wide part")
     model = classifier.new("cnn", inputs, job)
-    step = Step(model, feed.of(inputs.train), Optimizer(model.variables, job.learning_rate, 10 ** 6),
-                class_weights(inputs, job), job)
-    order = batches.of_part(inputs.train, job.batch_size, np.random.RandomState(1))
-    step.run(order[:8], 0)
+    steps = Steps(model, inputs, job)
     first = time.time() - start
-    made, begun = 8, time.time()
-    while time.time() - begun < seconds:
-        chosen = [order[i % len(order)] for i in range(made, made + 8)]
-        step.run(chosen, made)
-        made += 8
-    rate = (made - 8) * job.batch_size / (time.time() - begun)
+    rate = steps.run(seconds)[0]
     end("steps")
     model.predict(inputs.dev)
     end("dev")
@@ -158,6 +157,67 @@ def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str
     peak = resident("VmHWM")
     return {"peak": peak, "beyond": peak - before - weights / 1e6, "rate": rate, "first": first,
             "phases": ", ".join(phases)}
+
+
+def settings(file: str, folder: str, memory_mb: float, wide: str) -> Any:
+    """The settings of a job on a file."""
+    from textjob.flags import from_flags
+
+    return from_flags(["--data_url", file, "--train_url", folder + "/unused", "--scratch", folder, "--memory_mb",
+                       str(memory_mb), "--wide", wide])[0]
+
+
+class Steps:
+    """The steps of a training; the first ones are made at once, because TensorFlow traces them."""
+
+    def __init__(self, model: Any, inputs: Any, job: Any) -> None:
+        from textjob.training import batches, feed
+        from textjob.training.inputs import class_weights
+        from textjob.training.optimizer import Optimizer
+        from textjob.training.step import Step
+
+        self._step = Step(model, feed.of(inputs.train), Optimizer(model.variables, job.learning_rate, 10 ** 6),
+                          class_weights(inputs, job), job)
+        self._order = batches.of_part(inputs.train, job.batch_size, np.random.RandomState(1))
+        self._batch, self._made = job.batch_size, 8
+        self._step.run(self._order[:8], 0)
+
+    def run(self, seconds: float) -> Tuple[float, float]:
+        """Make steps for so many seconds; returns the rows per second, and per second of CPU time."""
+        made, begin, cpu = self._made, time.time(), time.process_time()
+        while time.time() - begin < seconds:
+            chosen = [self._order[i % len(self._order)] for i in range(self._made, self._made + 8)]
+            self._step.run(chosen, self._made)
+            self._made += 8
+        rows = (self._made - made) * self._batch
+        return rows / (time.time() - begin), rows / (time.process_time() - cpu)
+
+
+def compared(file: Path, options: argparse.Namespace) -> List[str]:
+    """The rates of steps in memory and in files, by steps in turns."""
+    from textjob import process
+
+    process.without_keras()
+    process.limit_threads()
+    process.import_tensorflow()
+    from textjob.data.dataset import read_dataset
+    from textjob.training import classifier
+    from textjob.training.inputs import prepare
+
+    sides, owners = [], []
+    with tempfile.TemporaryDirectory() as scratch:
+        for memory_mb in (BIG, options.memory_mb):
+            job = settings(str(file), options.folder, memory_mb, "false")
+            data = read_dataset(str(file), job, lambda line: None)
+            inputs, _ = prepare(data, job, Path(scratch) / "vocabulary.txt", lambda line: None)
+            owners.append(data)  # its files are deleted with it
+            sides.append(Steps(classifier.new("cnn", inputs, job), inputs, job))
+    turns = np.array([[side.run(1) for side in sides] for _ in range(options.ratio)])  # [turns, sides, (wall, CPU)]
+    ratios = turns[:, 1] / turns[:, 0]
+    low, high = np.percentile(ratios[:, 0], [25, 75])
+    rates = np.median(turns[:, :, 0], 0)
+    return [*(f"{rate:,.0f}" for rate in rates), f"{np.median(ratios[:, 0]):.2f} ({low:.2f} to {high:.2f})",
+            f"{np.median(ratios[:, 1]):.2f}"]
 
 
 def resident(kind: str) -> float:
