@@ -1,4 +1,5 @@
 """Data larger than memory: files behind the interfaces of lists and arrays, with the results of data in memory."""
+import contextlib
 import hashlib
 import os
 import signal
@@ -18,7 +19,7 @@ from textjob.data.dataset import Dataset, Examples, read_dataset
 from textjob.data.progress import Progress
 from textjob.data.split import split_off
 from textjob.data.store import Labels, Texts, Writer
-from textjob.errors import DiskFullError, UsageError
+from textjob.errors import DataError, DiskFullError, UsageError
 from textjob.flags import from_flags
 from textjob.settings import Settings
 from textjob.text import id_files, vocabulary
@@ -215,23 +216,47 @@ def test_a_job_that_is_killed_while_it_writes_ids_leaves_nothing_that_the_next_j
 
 
 @pytest.mark.parametrize("name", ["train.ids", "dev.spelling.starts", "manifest.json"])
-def test_ids_of_which_a_file_is_cut_are_not_used(small_data: Path, tmp_path: Path, name: str) -> None:
+def test_ids_of_which_a_file_is_cut_are_made_again(small_data: Path, tmp_path: Path, name: str) -> None:
+    _, inputs, settings = read(small_data, tmp_path, 0.001, [])
+    root = scratch.place(settings).root()
+    folder = next(root.glob("ids-*"))
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-2])  # a memory map of this part would end the process, so it is not read
+    assert id_files.read(folder) is None
+    said: List[str] = []
+    _, again, _ = read(small_data, tmp_path, 0.001, said)
+    assert said[1:] == [f"{folder} is damaged: its files differ from its manifest; the ids are made again"]
+    assert (folder / name).read_bytes() == content and id_files.read(folder) is not None
+    assert [path.name for path in root.glob("ids-*")] == [folder.name]
+    assert len(again.train.ids) == len(inputs.train.ids)
+
+
+def test_damaged_ids_that_another_process_uses_are_kept_and_end_the_job(small_data: Path, tmp_path: Path) -> None:
     _, _, settings = read(small_data, tmp_path, 0.001, [])
     folder = next(scratch.place(settings).root().glob("ids-*"))
-    assert id_files.read(folder) is not None
-    (folder / name).write_bytes((folder / name).read_bytes()[:-2])
-    assert id_files.read(folder) is None
+    with held_by_another_process(folder):
+        (folder / "manifest.json").write_bytes(b"")
+        with pytest.raises(DataError, match="another process uses it; run the same command again when that process"):
+            read(small_data, tmp_path, 0.001, [])
+        assert folder.is_dir()
+
+
+@contextlib.contextmanager
+def held_by_another_process(folder: Path) -> Iterator[None]:
+    """Within the context, another process has the lock of a folder."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH); "
+         "print(flush=True); sys.stdin.read()", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout is not None and holder.stdout.readline()
+    yield
+    holder.communicate()
 
 
 def test_a_folder_that_another_process_holds_is_not_deleted(tmp_path: Path) -> None:
     (tmp_path / "held").mkdir()
-    holder = subprocess.Popen(
-        [sys.executable, "-c", "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH); "
-         "print(flush=True); sys.stdin.read()", str(tmp_path / "held")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert holder.stdout is not None and holder.stdout.readline()
-    scratch.remove(tmp_path / "held")
-    assert (tmp_path / "held").is_dir()
-    holder.communicate()
+    with held_by_another_process(tmp_path / "held"):
+        scratch.remove(tmp_path / "held")
+        assert (tmp_path / "held").is_dir()
     scratch.remove(tmp_path / "held")
     assert not (tmp_path / "held").exists()
 

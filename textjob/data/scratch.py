@@ -110,6 +110,17 @@ def published(root: Path, name: str) -> Path:
     return target
 
 
+def discard(folder: Path) -> bool:
+    """Delete a damaged folder of ids, unless another process holds it; returns whether it is deleted."""
+    with _locked(folder.parent):
+        if folder.exists():
+            held = _held.pop(_key(folder), None)
+            if held is not None:
+                os.close(held)
+            remove(folder)
+        return not folder.exists()
+
+
 def remove(path: Path) -> None:
     """Delete a folder, unless a process holds it."""
     try:
@@ -151,11 +162,15 @@ def full_disk(folder: Path) -> Iterator[None]:
 
 def _hold(folder: Path, kind: int = fcntl.LOCK_EX) -> str:
     """Lock a folder until the process ends; returns the key of the lock. A lock that this process has is kept."""
-    key = f"{folder.stat().st_dev}:{folder.stat().st_ino}"
+    key = _key(folder)
     if key not in _held:
         _held[key] = os.open(str(folder), os.O_RDONLY)
         fcntl.flock(_held[key], kind)
     return key
+
+
+def _key(folder: Path) -> str:
+    return f"{folder.stat().st_dev}:{folder.stat().st_ino}"
 
 
 @contextlib.contextmanager

@@ -58,7 +58,7 @@ class _Owner:
 
 
 def _folder(data: Dataset, names: List[str], settings: Settings, show: Callable[[str], None]) -> Path:
-    """The folder of the ids."""
+    """The folder of the ids; one that is damaged is made again."""
     place = scratch.place(settings)
     key = id_files.key(data.digest, {name: getattr(settings, name)
                                      for name in ("max_length", "min_count", "vocabulary_size")})
@@ -67,8 +67,10 @@ def _folder(data: Dataset, names: List[str], settings: Settings, show: Callable[
         show(f"the ids of an earlier job with the same data and settings are used: {folder}")
         return folder
     if folder.exists():
-        raise DataError(f"{folder} is damaged: its files differ from its manifest; delete it, then run the same "
-                        "command again")
+        if not scratch.discard(folder):
+            raise DataError(f"{folder} is damaged: its files differ from its manifest, and another process uses it; "
+                            "run the same command again when that process has ended")
+        show(f"{folder} is damaged: its files differ from its manifest; the ids are made again")
     owner = _Owner()
     new = scratch.new_folder(place, owner)
     parts = (data.train, data.dev, data.test)
