@@ -150,7 +150,8 @@ def train_models(names: List[str], job: Settings, data: "Dataset", vectors_file:
             phases.end("test")
 
             saved_model = Path(scratch) / name
-            export.export(saved_model, name, trained.weights, vocabulary_file, labels_file, data.labels, job.max_length)
+            export.export(saved_model, name, trained.weights, vocabulary_file, labels_file, data.labels, job.max_length,
+                          job.tokens_read)
             golden_texts = golden.texts(inputs.vocabulary, data.dev.texts[:job.golden_rows])
             verified = golden_texts + list(data.dev.texts[:200])
             probabilities = classifier.probabilities(*encoder.inputs(verified)).numpy()

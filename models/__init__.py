@@ -5,7 +5,7 @@ part (wide.py) can be added to the logits of each model.
 """
 import importlib
 from types import ModuleType
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 MODELS = (
     "cnn",
@@ -22,7 +22,8 @@ def module(model: str) -> ModuleType:
     return importlib.import_module(f"models.{model}")
 
 
-def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any, spelling: Any = None) -> Any:
+def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any, spelling: Any = None,
+           max_length: Optional[int] = None) -> Any:
     """The logits of a model, plus those of the wide part if ``w`` contains one.
 
     Args:
@@ -31,6 +32,7 @@ def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any, spelling: A
         ids: int32 ``[batch, columns]``, padded with 0.
         dropout: a :data:`models.layers.Dropout`.
         spelling: the characters of the unknown words, for the wide part (``textjob/text/spelling.py``).
+        max_length: the columns that the network reads; None means all. The wide part reads all.
 
     Returns:
         float32 ``[batch, classes]``.
@@ -39,7 +41,7 @@ def logits(model: str, w: Mapping[str, Any], ids: Any, dropout: Any, spelling: A
 
     if model == WIDE:
         return wide.logits(w, ids, dropout, spelling)
-    own = module(model).logits(w, ids, dropout)
+    own = module(model).logits(w, ids[:, :max_length], dropout)
     if wide.NETWORK in w:
         own = w[wide.NETWORK] * own
     return own + wide.logits(w, ids, dropout, spelling) if wide.orders(w) else own

@@ -23,6 +23,8 @@ AFFECTS = {
 }
 """What a setting affects, and what follows when it is changed for an existing output folder."""
 
+_WIDE_TIMES = 4  # as many tokens as a network reads
+
 RESERVED_NAMES = ("model", "report", "checkpoints", "logs")
 """Folders of ``--train_url``, which no model may be named after."""
 
@@ -99,7 +101,8 @@ class Settings(DataSettings):
         600.0, "run", "seconds to wait for the other nodes before the training starts", above=0)
 
     max_length: int = _setting(
-        256, "training", "tokens per text; the rest is cut, because long texts cost time in proportion",
+        256, "training", "tokens per text that a network reads, because long texts cost time in proportion; the wide "
+        "part, where the time is small, reads four times as many",
         least=1, most=100000)
     vocabulary_size: int = _setting(50000, "training", "words in the vocabulary, the most frequent first", least=1)
     min_count: int = _setting(
@@ -144,6 +147,11 @@ class Settings(DataSettings):
     """The own settings of each model by its name, from ``config/<model>.yaml``."""
     vectors_sha256: str = ""
     """The content of ``vectors``: the job computes it, because two paths can lead to one file and one path to two."""
+
+    @property
+    def tokens_read(self) -> int:
+        """The tokens per text that become ids: those of the wide part, or those of the networks without a wide part."""
+        return self.max_length * (_WIDE_TIMES if self.wide else 1)
 
     def recorded(self, model: str) -> Dict[str, Any]:
         """What a model card says of the settings: all but those of the run, with the model's own as ``<model>_<key>``.

@@ -29,7 +29,7 @@ def write(folder: Path, seed: int = 1) -> Path:
     for name, lines in (("vocabulary.txt", WORDS), ("labels.txt", LABELS)):
         (folder / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     export.export(folder / "saved", "cnn", weights(seed), folder / "vocabulary.txt", folder / "labels.txt", LABELS,
-                  MAX_LENGTH)
+                  MAX_LENGTH, 4 * MAX_LENGTH)
     return folder / "saved"
 
 

@@ -73,7 +73,7 @@ def test_each_part_has_the_ids_and_the_class_numbers_of_its_texts(tmp_path: Path
 
 
 def test_max_length_and_vocabulary_size_limit_the_ids(tmp_path: Path) -> None:
-    found = prepare(tmp_path, "--max_length", "2", "--vocabulary_size", "1",
+    found = prepare(tmp_path, "--max_length", "2", "--wide", "false", "--vocabulary_size", "1",
                     train=[("a", "one one two two one"), ("b", "one two three")])
     assert found.vocabulary == [b"one"] and texts_of(found.train) == [[2, 2], [2, 1]]
 

@@ -426,6 +426,11 @@ def test_held_out_texts_choose_the_cost_if_the_texts_are_few() -> None:
     assert costs == [0.3, 1]
 
 
+def test_features_that_take_long_to_fit_have_fewer_folds() -> None:
+    folds = np.arange(100) % 5
+    assert [len(wide_part._held_out(folds, wide_part._WORK // fits)) for fits in (1, 4, 10)] == [1, 4, 5]
+
+
 def test_settings_choose_the_length_of_ngrams_and_disable_the_wide_part(tmp_path: Path) -> None:
     assert wide.orders(inputs(tmp_path, ENGLISH, "--wide_ngrams", "4").wide) == [1, 2, 3, 4]
     without = inputs(tmp_path, ENGLISH, "--wide", "false")

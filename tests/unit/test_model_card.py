@@ -57,7 +57,8 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     weights = models.module("cnn").weights(np.random.RandomState(1), len(WORDS) + 2, len(LABELS),
                                            {"embedding": 4, "filters": 3, "widths": [1, 2]})
-    export.export(tmp_path / "saved", "cnn", weights, tmp_path / "vocabulary.txt", tmp_path / "labels.txt", LABELS, 9)
+    export.export(tmp_path / "saved", "cnn", weights, tmp_path / "vocabulary.txt", tmp_path / "labels.txt", LABELS, 9,
+                  9)
     content = as_json(card(job()))
     package.write(tmp_path / "model", tmp_path / "saved", content, config_json.config(content, "old"))
     return tmp_path / "model"

@@ -320,9 +320,36 @@ def test_the_wide_part_is_a_classifier_of_its_own_that_can_be_exported(
     labels_file = tmp_path / "labels.txt"
     labels_file.write_text("".join(label + "\n" for label in data.labels), encoding="utf-8")
     export.export(tmp_path / "model", models.WIDE, inputs.wide, vocabulary_file, labels_file, data.labels,
-                  settings.max_length)
+                  settings.max_length, settings.tokens_read)
     texts = data.dev.texts[:20]
     export.verify(tmp_path / "model", texts, alone.probabilities(*encoder.inputs(texts)).numpy(), data.labels)
+
+
+def test_the_network_reads_max_length_tokens_and_the_wide_part_four_times_as_many(
+        small_data: Path, tmp_path: Path) -> None:
+    data, settings = read_dataset(str(small_data)), job(small_data, "--max_length", "2")
+    inputs, encoder = prepare(data, settings, tmp_path / "vocabulary.txt")
+    inputs = with_wide_part(inputs, settings)
+    made = classifier.new("cnn", inputs, settings)
+    word, other = (word.decode("utf-8") for word in inputs.vocabulary[:2])
+    texts = [f"{word} " * 2, f"{word} " * 2 + other, f"{word} " * 8, f"{word} " * 8 + other]
+    encoded = encoder.encode(texts, [0] * len(texts))
+    assert np.ptp(made.network_logits(encoded), axis=0).max() < 1e-6
+    wide_logits = made.wide_logits(encoded)
+    assert np.abs(wide_logits[0] - wide_logits[1]).max() > 1e-3
+    assert np.abs(wide_logits[2] - wide_logits[3]).max() < 1e-6
+
+    labels_file = tmp_path / "labels.txt"
+    labels_file.write_text("".join(label + "\n" for label in data.labels), encoding="utf-8")
+    export.export(tmp_path / "model", "cnn", dict(made.weights(), **inputs.wide), tmp_path / "vocabulary.txt",
+                  labels_file, data.labels, settings.max_length, settings.tokens_read)
+    export.verify(tmp_path / "model", texts, made.predict(encoded), data.labels)
+
+
+def test_without_a_wide_part_a_text_is_cut_at_max_length(small_data: Path, tmp_path: Path) -> None:
+    settings = job(small_data, "--max_length", "2", "--wide", "false")
+    inputs, _ = prepare(read_dataset(str(small_data)), settings, tmp_path / "vocabulary.txt")
+    assert inputs.train.lengths.max() == 2
 
 
 # The progress line

@@ -87,7 +87,7 @@ def _made(output: Output, job: Settings, data: Dataset, data_url: str, cards: Ma
     models = {name: each.predictions for name, each in answered.items()}
     numbers = sorted(evaluation.rows_to_show(models))
     shown = Shown(rows, dict(zip(numbers, places_of(rows, numbers))), job.report_texts)
-    training = training_rows.read(output.package(best), *data.train, data.labels, job.max_length)
+    training = training_rows.read(output.package(best), *data.train, data.labels, job.tokens_read)
     sections = [
         Section("Models", [comparison.side_by_side(cards, sizes, best, answered, rows.part),
                            Paragraph(comparison.uncertainty(cards[best])),

@@ -25,14 +25,18 @@ MAX_DIFFERENCE = 1e-5
 
 
 def export(directory: Path, model: str, weights: Dict[str, np.ndarray], vocabulary_file: Path, labels_file: Path,
-           labels: Sequence[str], max_length: int) -> None:
-    """Write the SavedModel of one of the ``MODELS`` into ``directory``, which must not exist."""
+           labels: Sequence[str], max_length: int, tokens_read: int) -> None:
+    """Write the SavedModel of one of the ``MODELS`` into ``directory``, which must not exist.
+
+    ``tokens_read`` tokens of a text become ids, and the network reads the first ``max_length`` of them.
+    """
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         inputs = signatures.placeholders()
-        ids, spelling = model_inputs(inputs.texts, tokenizer.table(str(vocabulary_file)), max_length)
+        ids, spelling = model_inputs(inputs.texts, tokenizer.table(str(vocabulary_file)), tokens_read)
         logits = models.logits(model, variables(session, model, weights), ids,
-                               lambda x: layers.dropout(x, inputs.keep_prob, v1.random_uniform(tf.shape(x))), spelling)
+                               lambda x: layers.dropout(x, inputs.keep_prob, v1.random_uniform(tf.shape(x))), spelling,
+                               max_length)
         # The last op is Softmax: a service that cannot run the model while it loads recognises probabilities by it.
         output = tf.nn.softmax(signatures.unpadded(logits, inputs), name=signatures.OUTPUT)
         signatures.save(session, directory, inputs, output, labels, labels_file)

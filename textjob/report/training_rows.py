@@ -27,11 +27,11 @@ class TrainingRows(NamedTuple):
             f"{taken:,} of the {self.of:,} training rows, at equal distances")
 
 
-def read(package: Path, texts: Sequence[str], labels: Sequence[str], classes: Sequence[str], max_length: int
+def read(package: Path, texts: Sequence[str], labels: Sequence[str], classes: Sequence[str], tokens: int
          ) -> TrainingRows:
-    """Encode the texts as the graph of a package does."""
+    """Encode the first tokens of the texts as the graph of a package does."""
     rows = Rows("train", texts, labels).sample(MOST)
     file = package / "assets" / "vocabulary.txt"
     number = {label: i for i, label in enumerate(classes)}
-    encoded = TextEncoder(file, max_length).encode(rows.texts, [number[label] for label in rows.labels])
+    encoded = TextEncoder(file, tokens).encode(rows.texts, [number[label] for label in rows.labels])
     return TrainingRows(rows, len(texts), encoded, file.read_bytes().split(b"\n")[:-1], list(classes))

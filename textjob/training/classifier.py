@@ -3,7 +3,7 @@
 It holds the variables and predicts; ``step.py`` changes the variables.
 """
 import functools
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -30,10 +30,12 @@ class Classifier:
         network: the initial weights of the network; empty for the wide part alone.
         wide_part: the weights of the wide part; empty for a network without a wide part.
         classes: the number of classes.
+        max_length: the tokens of a text that the network reads; None means all. The wide part reads all.
     """
 
-    def __init__(self, name: str, network: Weights, wide_part: Weights, classes: int) -> None:
-        self.name, self.classes = name, classes
+    def __init__(self, name: str, network: Weights, wide_part: Weights, classes: int,
+                 max_length: Optional[int] = None) -> None:
+        self.name, self.classes, self.max_length = name, classes, max_length
         self.variables = {key: tf.Variable(value, name=key) for key, value in network.items()}
         """The variables that a step changes."""
         combined = bool(network and wide_part)
@@ -56,7 +58,7 @@ class Classifier:
 
     def logits(self, ids: Any, dropout: Callable[[Any], Any]) -> Any:
         """The logits of the network without the wide part, inside a graph."""
-        return models.module(self.name).logits(self.variables, ids, dropout)
+        return models.module(self.name).logits(self.variables, ids[:, :self.max_length], dropout)
 
     def predict(self, part: Encoded) -> np.ndarray:
         """The probabilities of every text of a part: float32 ``[texts, classes]``, in the order of the part."""
@@ -99,7 +101,7 @@ def new(name: str, inputs: Inputs, settings: Settings) -> Classifier:
     network = models.module(name).weights(rng, len(inputs.vocabulary) + 2, len(inputs.labels), settings.model[name])
     if inputs.vectors is not None:
         _set_vectors(inputs.vectors, network, name)
-    return Classifier(name, network, inputs.wide, len(inputs.labels))
+    return Classifier(name, network, inputs.wide, len(inputs.labels), settings.max_length)
 
 
 def wide_alone(inputs: Inputs) -> Classifier:

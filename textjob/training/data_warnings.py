@@ -64,9 +64,10 @@ def cut_texts(texts: Sequence[str], inputs: Inputs, settings: Settings) -> List[
     if share <= CUT_SHARE:
         return []
     enough = int(-(-np.percentile(lengths, 95) // 10) * 10)
-    return [f"{100 * share:.0f} % of the training texts are longer than --max_length {settings.max_length} and are "
-            f"cut. --max_length {min(enough, _LONGEST)} keeps 95 % of them whole; the time per step is proportional to "
-            "the length"]
+    wide = f" (the wide part reads {settings.tokens_read})" if settings.wide else ""
+    return [f"{100 * share:.0f} % of the training texts are longer than --max_length {settings.max_length}, and the "
+            f"networks do not read the rest{wide}. --max_length {min(enough, _LONGEST)} keeps 95 % of them whole; the "
+            "time per step is proportional to the length"]
 
 
 def _lengths(texts: Sequence[str]) -> np.ndarray:

@@ -35,7 +35,7 @@ def finish(trained: Classifier, result: TrainingResult, inputs: Inputs, final: I
     if network:
         network[wide.NETWORK] = np.float32(network.get(wide.NETWORK, 1.0) / temperature)
     wide_part = scaled(final.wide, 1 / temperature)
-    exported = Classifier(trained.name, network, wide_part, trained.classes)
+    exported = Classifier(trained.name, network, wide_part, trained.classes, trained.max_length)
     exported.set_weights(network)
     of_train, of_dev = inputs.wide_parts
     with_dev = final.wide is not inputs.wide

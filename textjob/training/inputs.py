@@ -76,7 +76,7 @@ def prepare(data: Dataset, settings: Settings, vocabulary_file: Path, show: Call
     names = data.labels + unseen
     if not data.in_files:
         stored_ids.write_vocabulary(data, settings, vocabulary_file, sys.maxsize, show)
-        encoder = TextEncoder(vocabulary_file, settings.max_length)
+        encoder = TextEncoder(vocabulary_file, settings.tokens_read)
         train, dev, test = (encoder.encode(part.texts, stored_ids.numbers(part, names).tolist())
                             for part in (data.train, data.dev, data.test))
         return Inputs(vocabulary.read(vocabulary_file), data.labels, names, train, dev, test, {}), encoder
@@ -84,7 +84,7 @@ def prepare(data: Dataset, settings: Settings, vocabulary_file: Path, show: Call
     sample = row_sample.choose(data, parts["train"], parts["dev"])
     inputs = Inputs(vocabulary.read(vocabulary_file), data.labels, names, parts["train"], parts["dev"], parts["test"],
                     {}, sample=sample)
-    return inputs, TextEncoder(vocabulary_file, settings.max_length)
+    return inputs, TextEncoder(vocabulary_file, settings.tokens_read)
 
 
 def with_wide_part(inputs: Inputs, settings: Settings) -> Inputs:

@@ -65,7 +65,7 @@ class Step:
 
         def step(i: Any, losses: Any) -> Any:
             ids, labels = self._feed(rows[limits[i]:limits[i + 1]])
-            loss = self._step(ids, labels, number + i)
+            loss = self._step(ids[:, :self._settings.max_length], labels, number + i)
             if self._workers.several:
                 self._losses.scatter_update(tf.IndexedSlices(loss, i))
                 with tf.control_dependencies([loss]):

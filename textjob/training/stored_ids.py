@@ -37,7 +37,7 @@ def write_vocabulary(data: Dataset, settings: Settings, file: Path, most: int, s
 
     ``most`` is the number of different words from which on the counts are not exact.
     """
-    words, error = vocabulary.count(data.train.texts, settings.max_length, settings.min_count,
+    words, error = vocabulary.count(data.train.texts, settings.tokens_read, settings.min_count,
                                     settings.vocabulary_size, most, show)
     if not words:
         raise DataError(f"no word occurs at least {settings.min_count} times in the training part, so the vocabulary "
@@ -61,7 +61,7 @@ def _folder(data: Dataset, names: List[str], settings: Settings, show: Callable[
     """The folder of the ids; one that is damaged is made again."""
     place = scratch.place(settings)
     key = id_files.key(data.digest, {name: getattr(settings, name)
-                                     for name in ("max_length", "min_count", "vocabulary_size")})
+                                     for name in ("tokens_read", "min_count", "vocabulary_size")})
     folder = scratch.published(place.root(), key)
     if id_files.read(folder):
         show(f"the ids of an earlier job with the same data and settings are used: {folder}")
@@ -79,7 +79,7 @@ def _folder(data: Dataset, names: List[str], settings: Settings, show: Callable[
     with scratch.full_disk(new):
         error = write_vocabulary(data, settings, file, vocabulary.MOST, show)
     writer = id_files.Writer(new / "ids", vocabulary.read(file))
-    for name, part, chunks in zip(id_files.PARTS, parts, _chunks(parts, TextEncoder(file, settings.max_length), show)):
+    for name, part, chunks in zip(id_files.PARTS, parts, _chunks(parts, TextEncoder(file, settings.tokens_read), show)):
         writer.add(name, chunks, numbers(part, names))
     writer.finish({"count_error": error})
     return scratch.publish(new / "ids", key)

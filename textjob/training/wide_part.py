@@ -32,6 +32,7 @@ _COSTS = [0.3, 1]  # of liblinear; 1 is better with many classes, in short texts
 _TOLERANCE = 0.01  # of liblinear; a smaller one takes longer and gives the same predictions
 _FOLDS = 5
 _HELD_OUT = 1500   # texts; 5,000 choose the same kind on all data sets but trec, and take twice as long
+_WORK = 10 ** 8    # values of the features times classes: more of them have fewer folds, because each fit takes longer
 _FACTORS = np.geomspace(0.3, 10, 40)
 _SHARE = 4         # a fourth of the size limit at least is left to the character n-grams of unknown words
 
@@ -172,7 +173,8 @@ def _select(features: Any, part: Encoded, class_weights: np.ndarray, label_smoot
 
     The cost is the best one of the plain kind, because a comparison of all kinds at each cost takes twice as long.
     """
-    classes, held_out = len(class_weights), _held_out(_folds(part))
+    classes = len(class_weights)
+    held_out = _held_out(_folds(part), features.nnz * (classes if classes > 2 else 1))
     targets = np.eye(classes)[part.labels] * (1 - label_smoothing) + label_smoothing / classes
     targets *= class_weights[part.labels][:, None]
 
@@ -194,12 +196,16 @@ def _select(features: Any, part: Encoded, class_weights: np.ndarray, label_smoot
     return Choice(kind, float(costs[best]), float(_FACTORS[factor]))
 
 
-def _held_out(folds: np.ndarray) -> List[np.ndarray]:
-    """The texts of the first folds that have at least ``_HELD_OUT`` texts together, one mask per fold."""
+def _held_out(folds: np.ndarray, work: int) -> List[np.ndarray]:
+    """The texts of the first folds that have at least ``_HELD_OUT`` texts together, one mask per fold.
+
+    There are fewer folds if the ``work`` of a fit to the whole part is large.
+    """
     masks: List[np.ndarray] = []
     for fold in range(_FOLDS):
         out = folds == fold
-        if sum(int(mask.sum()) for mask in masks) < _HELD_OUT and out.any() and not out.all():
+        enough = sum(int(mask.sum()) for mask in masks) >= _HELD_OUT or len(masks) * work >= _WORK
+        if not enough and out.any() and not out.all():
             masks.append(out)
     return masks
 
