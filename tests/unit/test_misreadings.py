@@ -141,6 +141,22 @@ def test_a_quoted_text_over_lines_in_a_file_without_quotes_is_no_row(tmp_path):
     assert [row for row in rows_of(inspection) if row not in ROWS] == [("good", '"a quote that ends" here')]
 
 
+@pytest.mark.parametrize("rows", [SWAPPED, ROWS], ids=["text first", "label first"])
+def test_a_first_text_over_two_lines_is_read_although_no_other_text_has_quotes(tmp_path, rows):
+    first = [cell if cell in ("good", "bad") else "two\nlines" for cell in rows[0]]
+    inspection = read(tmp_path, {"train.tsv": table([first, *rows[1:]], "\t")})
+    assert inspection.bad_rows == 0
+    assert rows_of(inspection) == [("bad", "two\nlines"), *ROWS[1:]]
+
+
+def test_a_first_line_with_one_quote_does_not_join_rows(tmp_path):
+    lines = [f"{text}\t{label}\n" for label, text in ROWS]
+    lines[:2] = ['a screen of 6"\tgood\n', '"quoted" and 7"\tbad\n']
+    inspection = read(tmp_path, {"train.tsv": "".join(lines)})
+    assert inspection.bad_rows == 0
+    assert rows_of(inspection)[:2] == [("good", 'a screen of 6"'), ("bad", '"quoted" and 7"')]
+
+
 @pytest.mark.parametrize("label", ["nan", "NULL", "None", "NA", ""])
 def test_missing_labels_are_bad_rows_unless_a_setting_makes_them_classes(tmp_path, label):
     files = {"train.csv": table([*HEADER, *ROWS, (label, "a text"), (label, "another")])}

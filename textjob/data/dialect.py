@@ -172,7 +172,7 @@ def _quotes(lines: List[str], separator: str) -> str:
     best = min(candidates, key=lambda quotes: losses[quotes])
     if default == DOUBLED:
         return best
-    plain_loss = _loss(lines, Dialect(separator, NO_QUOTES))
+    plain_loss = _loss(lines, Dialect(separator, NO_QUOTES)) + _begins_over_lines(lines, separator)
     if losses[best] == 0 and (plain_loss > 0 or _written_by_a_program(lines, separator)):
         return best
     return NO_QUOTES
@@ -183,6 +183,13 @@ def _loss(lines: List[str], dialect: Dialect) -> int:
     rows, errors = parse(lines, dialect)
     widths = Counter(map(len, rows[1:]))
     return errors + len(rows[1:]) - max(widths.values(), default=0)
+
+
+def _begins_over_lines(lines: List[str], separator: str) -> bool:
+    """Whether the first row is short because a quoted text goes on in the next line; a header may be short, too."""
+    rows, _ = parse(lines, Dialect(separator, NO_QUOTES))
+    width = Counter(map(len, rows[1:])).most_common(1)[0][0] if rows[1:] else 0
+    return len(rows[0]) < width and rows[0][-1].count('"') % 2 == 1
 
 
 def _written_by_a_program(lines: List[str], separator: str) -> bool:
