@@ -149,6 +149,18 @@ def test_a_first_text_over_two_lines_is_read_although_no_other_text_has_quotes(t
     assert rows_of(inspection) == [("bad", "two\nlines"), *ROWS[1:]]
 
 
+def test_a_first_text_with_the_separator_in_quotes_is_read_although_no_other_text_has_quotes(tmp_path):
+    content = table([("good", "a | in the first text"), *ROWS[1:]], "|")
+    inspection = read(tmp_path, {"train.csv": content}, header="no")
+    assert inspection.bad_rows == 0 and rows_of(inspection) == [("good", "a | in the first text"), *ROWS[1:]]
+
+
+def test_a_first_line_with_an_unclosed_quote_does_not_swallow_the_next_rows(tmp_path):
+    lines = ['"a title\n', *(f"{text}\t{label}\n" for label, text in ROWS), 'a screen of 6"\tbad\n']
+    inspection = read(tmp_path, {"train.tsv": "".join(lines)})
+    assert rows_of(inspection)[-40:-1] == ROWS[1:]
+
+
 def test_a_first_line_with_one_quote_does_not_join_rows(tmp_path):
     lines = [f"{text}\t{label}\n" for label, text in ROWS]
     lines[:2] = ['a screen of 6"\tgood\n', '"quoted" and 7"\tbad\n']

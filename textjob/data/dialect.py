@@ -172,7 +172,7 @@ def _quotes(lines: List[str], separator: str) -> str:
     best = min(candidates, key=lambda quotes: losses[quotes])
     if default == DOUBLED:
         return best
-    plain_loss = _loss(lines, Dialect(separator, NO_QUOTES)) + _begins_over_lines(lines, separator)
+    plain_loss = _loss(lines, Dialect(separator, NO_QUOTES)) + _first_needs(lines, Dialect(separator, best))
     if losses[best] == 0 and (plain_loss > 0 or _written_by_a_program(lines, separator)):
         return best
     return NO_QUOTES
@@ -185,11 +185,12 @@ def _loss(lines: List[str], dialect: Dialect) -> int:
     return errors + len(rows[1:]) - max(widths.values(), default=0)
 
 
-def _begins_over_lines(lines: List[str], separator: str) -> bool:
-    """Whether the first row is short because a quoted text goes on in the next line; a header may be short, too."""
-    rows, _ = parse(lines, Dialect(separator, NO_QUOTES))
-    width = Counter(map(len, rows[1:])).most_common(1)[0][0] if rows[1:] else 0
-    return len(rows[0]) < width and rows[0][-1].count('"') % 2 == 1
+def _first_needs(lines: List[str], dialect: Dialect) -> bool:
+    """Whether the first row has the width of the others only with the quotes; a header may have another width."""
+    plain, (quoted, _) = [split_plain(line, dialect.separator) for line in lines], parse(lines, dialect)
+    width = Counter(map(len, quoted[1:])).most_common(1)[0][0] if quoted[1:] else 0
+    inside = plain[1:max(1, len(plain) - len(quoted))]  # the lines of the first row but its first and its last
+    return len(quoted) > 1 and len(quoted[0]) == width != len(plain[0]) and all(len(row) != width for row in inside)
 
 
 def _written_by_a_program(lines: List[str], separator: str) -> bool:
