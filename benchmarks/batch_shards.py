@@ -1,7 +1,7 @@
 """Compares the ways in which ``infer.py batch`` classifies a large file: one file, shards, two nodes, Ray.
 
     python benchmarks/batch_shards.py out/cnn/model                              # 500 thousand rows, four shards
-    python benchmarks/batch_shards.py out/cnn/model --rows 5000000 --shards 6 --ways shards
+    python benchmarks/batch_shards.py out/cnn/model --rows 5000000 --ways shards
 
 Each way is the command itself, from its start to its end, with the Python of the benchmark. Ray must be installed for
 its two ways: two workers, and the same with one of them killed after the first shard. The SHA-256 of the output is that

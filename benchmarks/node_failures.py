@@ -13,13 +13,14 @@ import json
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
+
+from several_nodes import free_addresses
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -39,7 +40,7 @@ class Job:
         self._logs = [folder / f"{number}.log" for number in (0, 1)]
         command = [sys.executable, "train.py", "--data_url", str(data), "--train_url", str(self.out), "--models", "cnn",
                    "--wide", "false", "--epochs", str(EPOCHS), "--patience", str(EPOCHS), "--batch_size", str(BATCH),
-                   "--checkpoint_seconds", "0", "--worker_hosts", ",".join(_addresses()), *flags]
+                   "--checkpoint_seconds", "0", "--worker_hosts", ",".join(free_addresses(2)), *flags]
         self.nodes = []
         for number, log in enumerate(self._logs):
             with log.open("w") as file:
@@ -133,16 +134,6 @@ def _data(folder: Path) -> Path:
                 words = (rng.choice(own[label]) if rng.random() < 0.3 else f"w{rng.randint(0, 300)}" for _ in range(12))
                 file.write(f"{' '.join(words)}\t{label}\n")
     return folder
-
-
-def _addresses() -> List[str]:
-    sockets = [socket.socket() for _ in (0, 1)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return addresses
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def _modelled(cpu: float, dense: float, sparse: Dict[str, float], options: argpa
 def _run(way: str, model: str, words: int, options: argparse.Namespace) -> Dict[str, float]:
     nodes = 1 if way == "one node" else options.nodes
     network = options.network and nodes > 1
-    addresses = [f"{_SUBNET}{number + 1}:2222" for number in range(nodes)] if network else _free_addresses(nodes)
+    addresses = [f"{_SUBNET}{number + 1}:2222" for number in range(nodes)] if network else free_addresses(nodes)
     of_all = {"interface": "eth0" if network else "lo",
               "addresses": addresses, "way": way, "model": model, "words": words, "batch": options.batch,
               "steps": options.steps}
@@ -120,7 +120,8 @@ def _run(way: str, model: str, words: int, options: argparse.Namespace) -> Dict[
     return total
 
 
-def _free_addresses(count: int) -> List[str]:
+def free_addresses(count: int) -> List[str]:
+    """Addresses of this machine with ports that no process listens on."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))

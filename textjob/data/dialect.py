@@ -172,7 +172,7 @@ def _quotes(lines: List[str], separator: str) -> str:
     best = min(candidates, key=lambda quotes: losses[quotes])
     if default == DOUBLED:
         return best
-    plain_loss = _loss(lines, Dialect(separator, NO_QUOTES)) + _first_needs(lines, Dialect(separator, best))
+    plain_loss = _loss(lines, Dialect(separator, NO_QUOTES)) + _first_row_needs(lines, Dialect(separator, best))
     if losses[best] == 0 and (plain_loss > 0 or _written_by_a_program(lines, separator)):
         return best
     return NO_QUOTES
@@ -185,7 +185,7 @@ def _loss(lines: List[str], dialect: Dialect) -> int:
     return errors + len(rows[1:]) - max(widths.values(), default=0)
 
 
-def _first_needs(lines: List[str], dialect: Dialect) -> bool:
+def _first_row_needs(lines: List[str], dialect: Dialect) -> bool:
     """Whether the first row has the width of the others only with the quotes; a header may have another width."""
     plain, (quoted, _) = [split_plain(line, dialect.separator) for line in lines], parse(lines, dialect)
     width = Counter(map(len, quoted[1:])).most_common(1)[0][0] if quoted[1:] else 0

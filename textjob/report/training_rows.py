@@ -29,7 +29,7 @@ class TrainingRows(NamedTuple):
 
 def read(package: Path, texts: Sequence[str], labels: Sequence[str], classes: Sequence[str], tokens: int
          ) -> TrainingRows:
-    """Encode the first tokens of the texts as the graph of a package does."""
+    """Encode the first ``tokens`` tokens of each text, as the graph of a package does."""
     rows = Rows("train", texts, labels).sample(MOST)
     file = package / "assets" / "vocabulary.txt"
     number = {label: i for i, label in enumerate(classes)}
