@@ -116,7 +116,7 @@ def train_models(names: List[str], job: Settings, data: "Dataset", vectors_file:
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary_file, labels_file = Path(scratch) / "vocabulary.txt", Path(scratch) / "labels.txt"
         labels_file.write_bytes("".join(label + "\n" for label in data.labels).encode("utf-8"))
-        inputs, encoder = prepare(data, job, vocabulary_file)
+        inputs, encoder = prepare(data, job, vocabulary_file, workers=workers)
         warnings = data_warnings.warnings(data, inputs, job)
         print("".join(line + "\n" for line in warnings), end="", flush=True)
         data = data._replace(notes=data.notes + warnings)

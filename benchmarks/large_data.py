@@ -4,6 +4,8 @@
     python benchmarks/large_data.py --rows 1000000 --tokens 200 --ways files
     python benchmarks/large_data.py --rows 500000 --memory_mb 2000      # texts are in memory up to this size
     python benchmarks/large_data.py --rows 50000,500000 --ratio 20      # rates of steps, in turns in one process
+    python benchmarks/large_data.py --rows 500000 --cold 3              # rates of steps with the ids not in memory
+    python benchmarks/large_data.py --rows 500000 --nodes 2             # time to the first step on two nodes
 
 The texts are generated: words are drawn with the frequencies of natural language (Zipf-Mandelbrot, a million words),
 and a fifth of the words of a text from an order of the words that depends on its class. A run is a process of its own.
@@ -13,9 +15,16 @@ the import of TensorFlow and the memory of the weights with the slots of Adam.
 
 With --ratio, the data are in one process both in memory and in files, and the steps run in turns of a second, because
 other work on the machine changes the rates themselves. The table shows the medians over the turns.
+
+With --cold, the rows are read by windows, as those of ids of more than 2 GB. Turns of --seconds with the files in the
+system's page cache alternate with turns before which the pages are dropped. The bytes that were read from the disk
+(/proc/self/io) show that they were dropped. The disk of a virtual machine can have a cache of its own.
+
+With --nodes, that many processes divide the work on data in files, each with files of its own.
 """
 import argparse
 import json
+import mmap
 import os
 import subprocess
 import sys
@@ -25,6 +34,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
+from several_nodes import free_addresses
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -48,6 +58,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--memory_mb", type=float, default=1, help="of the runs in files (default: %(default)s)")
     parser.add_argument("--wide", default="true")
     parser.add_argument("--ratio", type=int, default=0, metavar="TURNS", help="compare the rates of steps only")
+    parser.add_argument("--cold", type=int, default=0, metavar="TURNS", help="compare with ids on the disk only")
+    parser.add_argument("--nodes", type=int, default=1, help="processes that divide the work (default: %(default)s)")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.run:
@@ -61,13 +73,27 @@ def main(argv: Sequence[str]) -> int:
             [[f"{rows:,}", *compared(generated(Path(options.folder), rows, options.tokens), options)]
              for rows in map(int, options.rows.split(","))]))
         return 0
+    if options.cold:
+        print(markdown_table(
+            ["rows", "tokens per text", "rows per second, warm", "cold", "ratio", "MB from the disk per turn, warm",
+             "cold"],
+            [[f"{rows:,}", f"{options.tokens}", *cold(generated(Path(options.folder), rows, options.tokens), options)]
+             for rows in map(int, options.rows.split(","))]))
+        return 0
+    if options.nodes > 1:
+        print(markdown_table(
+            ["rows", "nodes", "seconds to the first step", "seconds and MB of each phase"],
+            [[f"{rows:,}", f"{options.nodes}", f"{found['first']:.1f}", found["phases"]]
+             for rows in map(int, options.rows.split(","))
+             for found in _run(generated(Path(options.folder), rows, options.tokens), options, options.memory_mb)]))
+        return 0
     table = []
     for rows in map(int, options.rows.split(",")):
         file = generated(Path(options.folder), rows, options.tokens)
         for way in options.ways.split(","):
             if way == "memory" and rows > options.most_in_memory:
                 continue
-            found = _run(file, options, BIG if way == "memory" else options.memory_mb)
+            found = _run(file, options, BIG if way == "memory" else options.memory_mb)[0]
             table.append([f"{rows:,}", f"{options.tokens}", way, f"{found['peak']:,.0f}", f"{found['beyond']:,.0f}",
                           f"{found['rate']:,.0f}", f"{found['first']:,.0f}", found["phases"]])
             print(table[-1], file=sys.stderr, flush=True)
@@ -114,17 +140,20 @@ def _word(number: int) -> str:
     return letters
 
 
-def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str) -> Dict[str, Any]:
-    """The figures of one run."""
+def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str, number: int, addresses: List[str]
+             ) -> Dict[str, Any]:
+    """The figures of one run; of one of several nodes, those before the first step."""
     start = time.time()
     from textjob import process
 
     process.without_keras()
     process.limit_threads()
-    process.import_tensorflow()
+    process.import_tensorflow(starts_runtime=not addresses)
     from textjob.data.dataset import read_dataset
     from textjob.training import classifier
+    from textjob.training.connected import Connected
     from textjob.training.inputs import prepare, with_final_wide_part, with_wide_part
+    from textjob.training.workers import Workers
 
     phases: List[str] = []
     before = resident("VmRSS")
@@ -132,22 +161,28 @@ def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str
 
     def end(phase: str) -> None:
         now = time.time()
-        phases.append(f"{phase} {now - last[0]:.0f} s {resident('VmHWM'):,.0f} MB")
+        phases.append(f"{phase} {now - last[0]:.1f} s {resident('VmHWM'):,.0f} MB")
         last[0] = now
 
     job = settings(file, folder, memory_mb, wide)
     data = read_dataset(file, job, lambda line: print(line, file=sys.stderr, flush=True))
     end("read")
+    workers = Connected(number, tuple(addresses)) if addresses else Workers()
+    process.start_runtime()
+    end("connect")
     with tempfile.TemporaryDirectory() as scratch:
         inputs, _ = prepare(data, job, Path(scratch) / "vocabulary.txt",
-                            lambda line: print(line, file=sys.stderr, flush=True))
-    end("words")
+                            lambda line: print(line, file=sys.stderr, flush=True), workers)
+    end("words and ids")
     inputs = with_wide_part(inputs, job)
     final = with_final_wide_part(inputs, job)
     end("wide part")
     model = classifier.new("cnn", inputs, job)
     steps = Steps(model, inputs, job)
     first = time.time() - start
+    if addresses:
+        workers.wait()
+        return {"first": first, "phases": ", ".join(phases)}
     rate = steps.run(seconds)[0]
     end("steps")
     model.predict(inputs.dev)
@@ -220,19 +255,79 @@ def compared(file: Path, options: argparse.Namespace) -> List[str]:
             f"{np.median(ratios[:, 1]):.2f}"]
 
 
+def cold(file: Path, options: argparse.Namespace) -> List[str]:
+    """The rates of steps that read files in the page cache and on the disk, in turns, and the MB read from the disk."""
+    from textjob import process
+
+    process.without_keras()
+    process.limit_threads()
+    process.import_tensorflow()
+    from textjob.data.dataset import read_dataset
+    from textjob.training import batches, classifier
+    from textjob.training.inputs import prepare
+
+    batches.CACHED = 0  # rows are read by windows
+    job = settings(str(file), options.folder, options.memory_mb, "false")
+    data = read_dataset(str(file), job, lambda line: None)
+    with tempfile.TemporaryDirectory() as scratch:
+        inputs, _ = prepare(data, job, Path(scratch) / "vocabulary.txt", lambda line: None)
+    steps = Steps(classifier.new("cnn", inputs, job), inputs, job)
+    turns = []
+    for _ in range(options.cold):
+        for prepared in (_in_cache, _dropped):
+            prepared(inputs.train[:4])
+            before = _from_disk()
+            turns.append((steps.run(options.seconds)[0], _from_disk() - before))
+            print(turns[-1], file=sys.stderr, flush=True)
+    rates = np.array(turns).reshape(options.cold, 2, 2)  # [turns, (warm, cold), (rows per second, MB)]
+    ratios = rates[:, 1, 0] / rates[:, 0, 0]
+    middle = np.median(rates, 0)
+    return [f"{middle[0, 0]:,.0f}", f"{middle[1, 0]:,.0f}",
+            f"{np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})", f"{middle[0, 1]:.1f}",
+            f"{middle[1, 1]:.1f}"]
+
+
+def _in_cache(arrays: Sequence[Any]) -> None:
+    """Read the files of arrays."""
+    for array in arrays:
+        Path(array.filename).read_bytes()
+
+
+def _dropped(arrays: Sequence[Any]) -> None:
+    """Drop the pages of the files of arrays; a page that this process maps would stay."""
+    for array in arrays:
+        array._mmap.madvise(mmap.MADV_DONTNEED)
+        with open(array.filename, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _from_disk() -> float:
+    """The MB that this process has read from the disk."""
+    line = next(line for line in Path("/proc/self/io").read_text().splitlines() if line.startswith("read_bytes"))
+    return int(line.split()[1]) / 1e6
+
+
 def resident(kind: str) -> float:
     """``VmRSS`` or ``VmHWM`` (the highest RSS) of this process, in MB."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(kind))
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def _run(file: Path, options: argparse.Namespace, memory_mb: float) -> Dict[str, Any]:
-    arguments = {"file": str(file), "folder": options.folder, "memory_mb": memory_mb, "seconds": options.seconds,
-                 "wide": options.wide}
-    output = subprocess.run([sys.executable, __file__, "--run", json.dumps(arguments)], check=True,
-                            stdout=subprocess.PIPE).stdout
-    found: Dict[str, Any] = json.loads(output.decode("utf-8").splitlines()[-1])
-    return found
+def _run(file: Path, options: argparse.Namespace, memory_mb: float) -> List[Dict[str, Any]]:
+    """The figures of each node of one run."""
+    addresses = free_addresses(options.nodes) if options.nodes > 1 else []
+    processes = []
+    for number in range(options.nodes):
+        folder = Path(options.folder) / f"node{number}" if addresses else Path(options.folder)
+        folder.mkdir(exist_ok=True)
+        arguments = {"file": str(file), "folder": str(folder), "memory_mb": memory_mb, "seconds": options.seconds,
+                     "wide": options.wide, "number": number, "addresses": addresses}
+        processes.append(subprocess.Popen([sys.executable, __file__, "--run", json.dumps(arguments)],
+                                          stdout=subprocess.PIPE))
+    outputs = [process.communicate()[0] for process in processes]
+    assert all(process.returncode == 0 for process in processes)
+    return [json.loads(output.decode("utf-8").splitlines()[-1]) for output in outputs]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Callable, Dict
 
+import dividing
 import pytest
 from conftest import ENGINES, ROOT, compare, python_of
 
@@ -43,6 +44,17 @@ def test_infer_runs_on_an_old_training_image(command: list, trained: Dict[str, A
     arguments = [python_of(trained["engine"]), "infer.py", name, "--model", str(trained["out"] / "cnn"), *rest]
     done = subprocess.run(arguments, cwd=str(ROOT), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_two_nodes_of_an_old_training_image_divide_the_tokenizing_and_have_the_ids_of_one(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    dividing.write_data(data)
+    both = dividing.run(dividing.nodes(data, tmp_path, ["", ""]), python_of("tf2.6.2"))
+    one = dividing.run([dividing.Node(str(data), str(tmp_path), memory_mb=1000)])
+    assert all(node.code == 0 for node in (*one, *both)), [node.messages for node in (*one, *both)]
+    assert all(node.output["hashes"] == one[0].output["hashes"] for node in both)
+    assert [len(node.output["tokenized"]) for node in both] == [5, 3]
 
 
 def _interpreter(version: str) -> str:

@@ -117,13 +117,14 @@ def test_two_nodes_have_the_losses_of_one(of_one_node: Dict[str, Any], of_two_no
     assert_close(of_two_nodes, of_one_node)
 
 
-def test_three_nodes_that_come_late_have_the_losses_of_one(
+def test_three_nodes_that_come_late_and_keep_the_data_in_files_have_the_losses_of_one(
         of_one_node: Dict[str, Any], small_data: Path, tmp_path: Path, started: Any) -> None:
-    nodes = started(small_data, tmp_path / "out", 3)
+    nodes = started(small_data, tmp_path / "out", 3, "--memory_mb", "0.01", "--scratch", str(tmp_path))
     nodes.processes[0].send_signal(signal.SIGSTOP)  # the chief is the last to come
     time.sleep(3)
     nodes.processes[0].send_signal(signal.SIGCONT)
     assert nodes.codes() == [0, 0, 0], nodes.log(0)
+    assert all("are kept in files" in nodes.log(number) for number in range(3))
     assert_close(result(tmp_path / "out"), of_one_node)
 
 

@@ -110,14 +110,17 @@ def published(root: Path, name: str) -> Path:
     return target
 
 
+def release(folder: Path) -> None:
+    """Unlock a folder that this process does not use any more."""
+    held = _held.pop(_key(folder), None)
+    if held is not None:
+        os.close(held)
+
+
 def discard(folder: Path) -> bool:
-    """Delete a damaged folder of ids, unless another process holds it; returns whether it is deleted."""
+    """Delete a damaged folder of ids, unless a process holds it; returns whether it is deleted."""
     with _locked(folder.parent):
-        if folder.exists():
-            held = _held.pop(_key(folder), None)
-            if held is not None:
-                os.close(held)
-            remove(folder)
+        remove(folder)
         return not folder.exists()
 
 

@@ -69,7 +69,7 @@ def follow(cluster_: Cluster, job: Settings, gpus: int = 0) -> int:
     from textjob.training.inputs import prepare
 
     with tempfile.TemporaryDirectory() as scratch:
-        inputs = prepare(data, job, Path(scratch) / "vocabulary.txt")[0]
+        inputs = prepare(data, job, Path(scratch) / "vocabulary.txt", workers=workers)[0]
     for name in models:
         with interruption.deferred():
             trainer.train(name, inputs, job, None, None, workers)
@@ -113,4 +113,6 @@ def _facts(job: Settings, data: "Dataset") -> Dict[str, Any]:
 
     settings = {key: value for model in job.models for key, value in job.recorded(model).items()
                 if not key.startswith(("vectors", "wide"))}
-    return dict(settings, models=job.models, data=data.digest, TensorFlow=tf.__version__)
+    in_files = {"whether the data are kept in files (set --memory_mb on all nodes)": data.in_files}
+    return dict(settings, models=job.models, data=data.digest, TensorFlow=tf.__version__, wide=job.wide,
+                **in_files)

@@ -83,15 +83,14 @@ class TextEncoder:
     def encode(self, texts: Sequence[str], labels: Sequence[int]) -> Encoded:
         """A part of the data from its texts and the class numbers of their labels."""
         ids, spelled = Rows(), Rows()
-        for chunk in self.chunks(texts):
-            for rows, (values, lengths) in zip((ids, spelled), chunk):
+        for first in range(0, len(texts), CHUNK):
+            for rows, (values, lengths) in zip((ids, spelled), self.chunk(texts[first:first + CHUNK])):
                 rows.append(values, lengths)
         return Encoded(*ids.flat(), np.array(labels, np.int32), spelled.flat())
 
-    def chunks(self, texts: Sequence[str]) -> Iterator[List[Tuple[np.ndarray, np.ndarray]]]:
-        """The ids and the spelling of the texts, chunk by chunk: values and lengths of each."""
-        for chunk in in_chunks(texts):
-            yield [unpadded(padded.numpy()) for padded in self._inputs(chunk)]
+    def chunk(self, texts: Sequence[str]) -> List[Tuple[np.ndarray, np.ndarray]]:
+        """The ids and the spelling of at most ``CHUNK`` texts: values and lengths of each."""
+        return [unpadded(padded.numpy()) for padded in self._inputs(_utf8(texts))]
 
 
 class Rows:
@@ -145,9 +144,9 @@ def flat(rows: Sequence[np.ndarray]) -> Flat:
     return found.flat()
 
 
-def in_chunks(texts: Sequence[str]) -> Iterator[Any]:
-    """The texts as UTF-8, string tensors of limited length."""
-    return (_utf8(texts[first:first + CHUNK]) for first in range(0, len(texts), CHUNK))
+def in_chunks(texts: Sequence[str], node: int = 0, nodes: int = 1) -> Iterator[Any]:
+    """The texts as UTF-8, string tensors of limited length: all of them, or those of one of several nodes."""
+    return (_utf8(texts[first:first + CHUNK]) for first in range(node * CHUNK, len(texts), nodes * CHUNK))
 
 
 def _utf8(texts: Sequence[str]) -> Any:

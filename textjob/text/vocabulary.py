@@ -5,7 +5,7 @@ The id of a word is the number of its line plus 2; ``tokenizer.table`` reads the
 import collections
 import sys
 from pathlib import Path
-from typing import Callable, Counter, Iterable, List, NamedTuple, Sequence
+from typing import Callable, Counter, Iterable, List, Mapping, Sequence, Union
 
 import tensorflow as tf
 
@@ -15,13 +15,6 @@ from textjob.text.encoding import CHUNK, in_chunks
 
 MOST = 2_000_000
 """Different words that are counted at once, which need 300 MB."""
-
-
-class Counted(NamedTuple):
-    """The words of a vocabulary, and by how much the count of a word can be too low."""
-
-    words: List[bytes]
-    error: int
 
 
 class WordCounts:
@@ -37,11 +30,19 @@ class WordCounts:
         self.error = 0
         """The count of each word is at most this much too low; words that are not counted occur at most so often."""
 
-    def add(self, words: Iterable[bytes]) -> None:
-        """Count words."""
+    def add(self, words: Union[Iterable[bytes], Mapping[bytes, int]]) -> None:
+        """Count words, or add their counts."""
         self.counts.update(words)
         if len(self.counts) > self._most:
             self._remove_rarest()
+
+    def most_frequent(self, min_count: int, size: int) -> List[bytes]:
+        """The words that occur at least ``min_count`` times, at most ``size`` of them.
+
+        The most frequent word comes first; words of equal frequency are in the order of their bytes.
+        """
+        words = [word for word, number in self.counts.items() if number >= min_count]
+        return sorted(words, key=lambda word: (-self.counts[word], word))[:size]
 
     def _remove_rarest(self) -> None:
         limit = sorted(self.counts.values())[-(self._most // 2)]  # words with this count or less are removed
@@ -49,26 +50,20 @@ class WordCounts:
         self.error += limit
 
 
-def count(texts: Sequence[str], max_length: int, min_count: int, size: int, most: int = sys.maxsize,
-          show: Callable[[str], None] = lambda line: None) -> Counted:
-    """The words that occur at least ``min_count`` times, at most ``size`` of them.
+def count(texts: Sequence[str], max_length: int, most: int, show: Callable[[str], None], node: int = 0, nodes: int = 1
+          ) -> WordCounts:
+    """The counts of the words, or of those in the chunks of one of several nodes.
 
-    The most frequent word comes first; words of equal frequency are in the order of their bytes.
-
-    Args:
-        most: the number of different words from which on the counts are not exact; by default they always are.
-        show: prints the progress.
+    ``most`` is the number of different words from which on the counts are not exact. ``show`` prints the progress.
     """
     words = tf.function(lambda chunk: tokenizer.tokens(chunk, max_length)[0],
                         [tf.TensorSpec([None], tf.string)], autograph=False)
     counted = WordCounts(most)
     progress = Progress("counting the words", len(texts), show, len(texts))
-    for number, chunk in enumerate(in_chunks(texts)):
+    for number, chunk in enumerate(in_chunks(texts, node, nodes)):
         counted.add(words(chunk).numpy().tolist())
-        progress.at(number * CHUNK, number * CHUNK)
-    counts = counted.counts
-    frequent = [word for word, number in counts.items() if number >= min_count]
-    return Counted(sorted(frequent, key=lambda word: (-counts[word], word))[:size], counted.error)
+        progress.at(number * nodes * CHUNK, number * nodes * CHUNK)
+    return counted
 
 
 def write(words: Sequence[bytes], file: Path) -> None:

@@ -11,9 +11,10 @@ changes needs another key (``instance_key``) for each shape.
 import contextlib
 import faulthandler
 import inspect
+import io
 import json
 import re
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +50,7 @@ class Connected(Workers):
                  devices: Sequence[Optional[str]] = (None,)) -> None:
         node = f"/job:worker/replica:0/task:{number}/device:"
         super().__init__(interrupted, [device and node + device for device in devices])
-        self._number, self._nodes, self._addresses, self.is_chief = number, len(addresses), addresses, number == 0
+        self.number, self.nodes, self._addresses, self.is_chief = number, len(addresses), addresses, number == 0
         self._exchange, self._calls, self._graphs = node + "CPU:0", 0, 0
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec({"worker": list(addresses)}), task_type="worker", task_id=number, rpc_layer="grpc")
@@ -61,6 +62,8 @@ class Connected(Workers):
         self._stop, self._stopped = tf.Variable(0.0), tf.Variable(0.0)
         self._total = {kind: tf.function(self._sum, [tf.TensorSpec([None], kind), tf.TensorSpec([], tf.int32)],
                                          autograph=False) for kind in (tf.int32, tf.float32)}
+        self._of_each = tf.function(self._gather, [tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)],
+                                    autograph=False)
 
     def reduce(self, loss: Any, gradients: Gradients, ids: Any) -> Tuple[Any, Gradients]:
         """One exchange for everything dense, and one for the rows of each ``IndexedSlices``, which stays sparse."""
@@ -86,10 +89,10 @@ class Connected(Workers):
     def _row_units(self, ids: Any) -> Any:
         """How many times ``_ROWS`` rows every node sends: enough for the different ids in the share of each node."""
         texts, many = tf.shape(ids)[0], tf.reduce_max(ids) + 1
-        node = tf.where(texts >= self._nodes * len(self.devices),
-                        ((tf.range(texts) + 1) * self._nodes - 1) // texts, tf.zeros([texts], tf.int32))
+        node = tf.where(texts >= self.nodes * len(self.devices),
+                        ((tf.range(texts) + 1) * self.nodes - 1) // texts, tf.zeros([texts], tf.int32))
         different = tf.unique(tf.reshape(ids + node[:, None] * many, [-1]))[0]
-        counts = tf.math.unsorted_segment_sum(tf.ones_like(different), different // many, self._nodes)
+        counts = tf.math.unsorted_segment_sum(tf.ones_like(different), different // many, self.nodes)
         # A step can add two ids: unknown words (dropout) and padding (a text shorter than a convolution).
         return (tf.reduce_max(counts) + 2 + _ROWS - 1) // _ROWS
 
@@ -97,15 +100,15 @@ class Connected(Workers):
         """The sum of ``flat`` over the nodes, and the rows of all nodes, one after the other."""
         parts = [flat, *(tf.reshape(each, [-1]) for each in rows)]
         sizes = [tf.size(part) for part in parts]
-        if self._nodes == 2:  # a gather is as many bytes as a sum, so one exchange does for everything
-            first, *gathered = tf.split(tf.reshape(self._gathered(tf.concat(parts, 0), key), [self._nodes, -1]),
+        if self.nodes == 2:  # a gather is as many bytes as a sum, so one exchange does for everything
+            first, *gathered = tf.split(tf.reshape(self._gathered(tf.concat(parts, 0), key), [self.nodes, -1]),
                                         sizes, 1, num=len(parts))
             total = first[0] + first[1]
         else:
             total, gathered = self._summed_by_op(flat, key), []
             if rows:
                 gathered = tf.split(tf.reshape(self._gathered(tf.concat(parts[1:], 0), key + _GRAPHS // 2),
-                                               [self._nodes, -1]), sizes[1:], 1, num=len(rows))
+                                               [self.nodes, -1]), sizes[1:], 1, num=len(rows))
         return total, [tf.reshape(all_rows, [-1, each.shape[1]]) for all_rows, each in zip(gathered, rows)]
 
     def same(self, value: Callable[[], Any]) -> Any:
@@ -123,6 +126,14 @@ class Connected(Workers):
         limits = np.cumsum([arrays[name].size for name in names])
         return {name: part.reshape(arrays[name].shape)
                 for name, part in zip(names, np.split(flat, limits[:-1]))} if names else {}
+
+    def gathered(self, arrays: List[np.ndarray]) -> List[List[np.ndarray]]:
+        """The arrays of each node, in the order of the nodes."""
+        content = _content(arrays)
+        sizes = self._from_each(np.array([len(content)], np.int32))[:, 0]
+        sent = np.zeros(max(1, -(-int(sizes.max()) // 4)), np.int32)
+        sent.view(np.uint8)[:len(content)] = np.frombuffer(content, np.uint8)
+        return [_arrays(row.tobytes()[:size]) for row, size in zip(self._from_each(sent), sizes)]
 
     def before_step(self) -> None:
         """Let the next exchange contain whether this node has to stop."""
@@ -159,18 +170,42 @@ class Connected(Workers):
             result: np.ndarray = self._total[tf.as_dtype(values.dtype)](tf.constant(values), self._calls).numpy()
             return result
 
+    def _from_each(self, values: np.ndarray) -> np.ndarray:
+        with self.connected():
+            self._calls += 1
+            result: np.ndarray = self._of_each(tf.constant(values), self._calls).numpy()
+            return result.reshape(self.nodes, -1)
+
+    def _gather(self, values: Any, key: Any) -> Any:
+        with tf.device(self._exchange):
+            return self._gathered(values, key)
+
     def _sum(self, values: Any, key: Any) -> Any:
         with tf.device(self._exchange):
             return self._summed_by_op(values, key)
 
     def _summed_by_op(self, values: Any, key: Any) -> Any:
         return tf.raw_ops.CollectiveReduceV2(
-            input=values, group_size=self._nodes, group_key=_GROUP, instance_key=key, merge_op="Add", final_op="Id",
+            input=values, group_size=self.nodes, group_key=_GROUP, instance_key=key, merge_op="Add", final_op="Id",
             **_ORDER)
 
     def _gathered(self, values: Any, key: Any) -> Any:
         return tf.raw_ops.CollectiveGatherV2(
-            input=values, group_size=self._nodes, group_key=_GROUP, instance_key=key, **_ORDER)
+            input=values, group_size=self.nodes, group_key=_GROUP, instance_key=key, **_ORDER)
+
+
+def _content(arrays: List[np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    for array in arrays:
+        np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _arrays(content: bytes) -> List[np.ndarray]:
+    buffer, arrays = io.BytesIO(content), []
+    while buffer.tell() < len(content):
+        arrays.append(np.load(buffer, allow_pickle=False))
+    return arrays
 
 
 def _strategy(resolver: Any) -> Any:

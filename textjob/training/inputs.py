@@ -15,6 +15,7 @@ from textjob.text.encoding import Encoded, TextEncoder, joined
 from textjob.text.vectors import Vectors
 from textjob.training import row_sample, stored_ids, wide_part
 from textjob.training.row_sample import Sample
+from textjob.training.workers import Workers
 
 _FEW = 5000  # training texts; below, n-grams that occur once are kept (docs/accuracy.md)
 
@@ -61,12 +62,12 @@ class Inputs(NamedTuple):
                    for n in wide.orders(self.wide, prefix))
 
 
-def prepare(data: Dataset, settings: Settings, vocabulary_file: Path, show: Callable[[str], None] = printed
-            ) -> Tuple[Inputs, TextEncoder]:
+def prepare(data: Dataset, settings: Settings, vocabulary_file: Path, show: Callable[[str], None] = printed,
+            workers: Optional[Workers] = None) -> Tuple[Inputs, TextEncoder]:
     """Count the words of the training part, write the vocabulary, and encode every part.
 
     The ids of data larger than memory are written to files, unless an earlier job has left them. ``show`` prints the
-    progress.
+    progress. ``workers`` divide the work, if the data are larger than memory.
 
     Returns:
         the inputs without a wide part and without word vectors; and the encoder, for other texts.
@@ -75,12 +76,12 @@ def prepare(data: Dataset, settings: Settings, vocabulary_file: Path, show: Call
     unseen = sorted({*hashes.counts(data.dev.labels), *hashes.counts(data.test.labels)} - set(data.labels))
     names = data.labels + unseen
     if not data.in_files:
-        stored_ids.write_vocabulary(data, settings, vocabulary_file, sys.maxsize, show)
+        stored_ids.write_vocabulary(data, settings, vocabulary_file, sys.maxsize, show, Workers())
         encoder = TextEncoder(vocabulary_file, settings.tokens_read)
         train, dev, test = (encoder.encode(part.texts, stored_ids.numbers(part, names).tolist())
                             for part in (data.train, data.dev, data.test))
         return Inputs(vocabulary.read(vocabulary_file), data.labels, names, train, dev, test, {}), encoder
-    parts = stored_ids.open_or_make(data, names, settings, vocabulary_file, show)
+    parts = stored_ids.open_or_make(data, names, settings, vocabulary_file, show, workers or Workers())
     sample = row_sample.choose(data, parts["train"], parts["dev"])
     inputs = Inputs(vocabulary.read(vocabulary_file), data.labels, names, parts["train"], parts["dev"], parts["test"],
                     {}, sample=sample)

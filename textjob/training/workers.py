@@ -3,7 +3,7 @@
 :class:`Workers` is the only node; ``connected.py`` has several.
 """
 import contextlib
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -45,7 +45,8 @@ class Workers:
     """
 
     several, is_chief = False, True
-    _number, _nodes = 0, 1
+    number, nodes = 0, 1
+    """The number of this node, from 0, and the number of nodes."""
 
     def __init__(self, interrupted: Callable[[], bool] = lambda: False, devices: Sequence[Optional[str]] = (None,)
                  ) -> None:
@@ -53,8 +54,8 @@ class Workers:
 
     def share(self, texts: Any, device: int = 0) -> Optional[Share]:
         """The share of a device in a batch of this number of texts, inside a graph; None means the whole batch."""
-        here, shares = len(self.devices), self._nodes * len(self.devices)
-        return share(texts, self._number * here + device, shares) if shares > 1 else None
+        here, shares = len(self.devices), self.nodes * len(self.devices)
+        return share(texts, self.number * here + device, shares) if shares > 1 else None
 
     def reduce(self, loss: Any, gradients: Gradients, ids: Any) -> Tuple[Any, Gradients]:
         """The sum of the losses and of the gradients over the nodes, inside a graph.
@@ -70,6 +71,20 @@ class Workers:
     def same_arrays(self, arrays: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
         """The chief's arrays, float32; those of the other nodes have the same shapes."""
         return arrays
+
+    def divided(self, count: int, compute: Callable[[int], List[np.ndarray]]) -> Iterator[List[np.ndarray]]:
+        """The results of ``compute`` for 0 to ``count`` - 1, in order; each node calls it for every n-th number."""
+        for first in range(0, count, self.nodes):
+            own = first + self.number
+            yield from self.gathered(compute(own) if own < count else [])[:count - first]
+
+    def gathered(self, arrays: List[np.ndarray]) -> List[List[np.ndarray]]:
+        """The arrays of each node, in the order of the nodes."""
+        return [arrays]
+
+    def every(self, value: bool) -> bool:
+        """Whether a value is true on all nodes."""
+        return all(values[0][0] for values in self.gathered([np.array([value])]))
 
     def before_step(self) -> None:
         """Called before each step."""
