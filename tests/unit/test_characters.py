@@ -69,7 +69,7 @@ def test_chinese_has_no_spelling(encoder: TextEncoder) -> None:
 
 
 def part_of(tmp_path: Path, texts: List[str], labels: List[int], least: int) -> Tuple[Encoded, List[bytes]]:
-    words = vocabulary.count(texts, 256, least, 1000).words
+    words = vocabulary.count(texts, 256).most_frequent(least, 1000)
     vocabulary.write(words, tmp_path / "vocabulary.txt")
     return TextEncoder(tmp_path / "vocabulary.txt", 256).encode(texts, labels), words
 

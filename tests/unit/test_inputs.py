@@ -37,19 +37,19 @@ def texts_of(part: Encoded) -> List[List[int]]:
 
 def test_words_below_min_count_or_beyond_the_vocabulary_size_are_left_out() -> None:
     texts = ["b b b a a a c c", "d d e"]
-    assert vocabulary.count(texts, 50, 1, 10).words == [b"a", b"b", b"c", b"d", b"e"]
-    assert vocabulary.count(texts, 50, 2, 10).words == [b"a", b"b", b"c", b"d"]
-    assert vocabulary.count(texts, 50, 3, 10).words == [b"a", b"b"]
-    assert vocabulary.count(texts, 50, 1, 3).words == [b"a", b"b", b"c"]
+    assert vocabulary.count(texts, 50).most_frequent(1, 10) == [b"a", b"b", b"c", b"d", b"e"]
+    assert vocabulary.count(texts, 50).most_frequent(2, 10) == [b"a", b"b", b"c", b"d"]
+    assert vocabulary.count(texts, 50).most_frequent(3, 10) == [b"a", b"b"]
+    assert vocabulary.count(texts, 50).most_frequent(1, 3) == [b"a", b"b", b"c"]
 
 
 def test_the_words_of_a_long_part_are_counted_over_all_its_texts() -> None:
     texts = ["early"] * 3 + ["common"] * 3000 + ["late"] * 4
-    assert vocabulary.count(texts, 50, 3, 10).words == [b"common", b"late", b"early"]
+    assert vocabulary.count(texts, 50).most_frequent(3, 10) == [b"common", b"late", b"early"]
 
 
 def test_max_length_limits_the_bytes_of_a_text_that_are_counted() -> None:
-    assert vocabulary.count(["in" + " " * 61 + "out"], 1, 1, 10).words == [b"in", b"o"]  # 64 bytes
+    assert vocabulary.count(["in" + " " * 61 + "out"], 1).most_frequent(1, 10) == [b"in", b"o"]  # 64 bytes
 
 
 def test_a_training_part_without_a_frequent_word_is_an_error_that_names_min_count(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ class WordCounts:
         self.error += limit
 
 
-def count(texts: Sequence[str], max_length: int, most: int, show: Callable[[str], None], node: int = 0, nodes: int = 1
-          ) -> WordCounts:
+def count(texts: Sequence[str], max_length: int, most: int = sys.maxsize,
+          show: Callable[[str], None] = lambda line: None, node: int = 0, nodes: int = 1) -> WordCounts:
     """The counts of the words, or of those in the chunks of one of several nodes.
 
     ``most`` is the number of different words from which on the counts are not exact. ``show`` prints the progress.
