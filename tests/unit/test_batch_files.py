@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import infer
 from textjob.commands import batch_files
 from textjob.errors import DataError
 
@@ -52,3 +53,13 @@ def test_a_list_of_labelled_texts_is_not_a_list_of_files(tmp_path: Path) -> None
                         encoding="utf-8")
     assert not batch_files.divides(str(labelled))
     assert batch_files.is_list(str(labelled)) is False
+
+
+def test_one_output_file_for_a_folder_of_several_files_is_refused_with_the_url_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "data" / name).write_text("text\n", encoding="utf-8")
+    out = tmp_path / "answers"
+    with pytest.raises(DataError, match=f"a folder, which ends in /: {out}/"):
+        infer.main(["batch", "--model", "model", "--data_url", str(tmp_path / "data"), "--output_url", str(out)])
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from textjob import process
 from textjob.commands import packages
+from textjob.errors import DataError
 from textjob.flags import PLATFORM_FLAGS, add_data_flags, data_settings, divided
 from textjob.job import storage
 from textjob.rehearsal import output as outputs
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         from textjob.commands import batch_service
 
         return batch_service.run(args)
-    from textjob.commands import batch_shards
+    from textjob.commands import batch_files, batch_shards
     from textjob.rehearsal import batch, rows
 
     url, node = args.output_url, batch_shards.node_of(args)
@@ -64,7 +65,13 @@ def run(args: argparse.Namespace) -> int:
     storage.check_writable(url, "--output_url")
     with storage.fetched(args.data_url) as data, storage.written(url) as output, \
             storage.written(url + batch.RECORD) as record:
-        source = rows.read(data, settings)
+        try:
+            source = rows.read(data, settings)
+        except DataError as error:
+            if not batch_files.divides(args.data_url):
+                raise
+            raise DataError(f"{error}. For the answers to each file in a file of its own, give --output_url as a "
+                            f"folder, which ends in /: {url}/")
         process.limit_threads()
         with packages.rehearsed(args.model) as rehearsal:
             try:
