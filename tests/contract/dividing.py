@@ -8,11 +8,12 @@ import os
 import random
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
+
+from free_ports import free_addresses
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -40,12 +41,7 @@ def write_data(folder: Path) -> None:
 
 def nodes(data: Path, scratch: Path, faults: Sequence[str]) -> List[Node]:
     """The nodes of one job, each with its fault; the folders below ``scratch`` are created."""
-    sockets = [socket.socket() for _ in faults]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
+    addresses = free_addresses(len(faults))
     folders = [scratch / f"node{number}" for number in range(len(faults))]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)

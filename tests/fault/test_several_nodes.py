@@ -1,7 +1,6 @@
 """Training on several nodes: the result of one, and what follows when a node is killed, stopped or asked to stop."""
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from typing import Any, Dict, List
 import jobs
 import pytest
 from asking import PROJECT
+from free_ports import free_addresses
 from jobs import read_json
 
 from textjob.errors import TerminatedError, UsageError
@@ -23,12 +23,7 @@ class Nodes:
     """The processes of one job on several nodes of this machine."""
 
     def __init__(self, data: Path, out: Path, nodes: int, *flags: str, others_data: Path = Path()) -> None:
-        sockets = [socket.socket() for _ in range(nodes)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        hosts = ",".join(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
-        for each in sockets:
-            each.close()
+        hosts = ",".join(free_addresses(nodes))
         self._logs = [out.with_name(f"{out.name}.{number}.log") for number in range(nodes)]
         command = [sys.executable, "train.py", *jobs.flags(data, out), "--epochs", str(EPOCHS), "--patience",
                    str(EPOCHS), "--batch_size", "8", "--worker_hosts", hosts, *flags]

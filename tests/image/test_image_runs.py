@@ -3,7 +3,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import dockerfiles
+from free_ports import free_port
 
 import infer
 from textjob.paths import PROJECT
@@ -55,12 +55,6 @@ class Image:
             path = self.inside(target) / source.name if target.endswith("/") else self.inside(target)
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(str(source), str(path))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def sent(request: Any) -> Dict[str, Any]:

@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import List
 
 import pytest
+from free_ports import free_port
 from processes import PATIENCE, Server, Start, post_bytes, read_response, wait_until
 
 
 @pytest.fixture(scope="module")
 def echo(echo_package: Path, start: Start) -> Server:
     return start(echo_package, "--name", "news").ready()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_health_and_requests_are_503_until_the_model_is_loaded(

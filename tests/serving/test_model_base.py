@@ -2,7 +2,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
+from free_ports import free_port
 from made_versions import Base, foreign, own, served, wait_for, wait_for_polls
 from processes import PATIENCE, Start, wait_until
 
@@ -71,12 +71,6 @@ def test_a_server_without_a_version_is_503_and_serves_the_first_one_that_comes(b
     base.add(1, foreign)
     assert server.ready().output.startswith("serving serve version 1 on ")
     assert served(server) == "1"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_model_base_that_cannot_be_read_is_logged_once_and_the_loaded_version_answers(base: Base, start: Start

@@ -6,6 +6,7 @@ import time
 from typing import Any, Callable, Dict, List
 
 import pytest
+from free_ports import free_addresses
 
 from textjob.errors import JobError, UsageError, WorkerLostError
 from textjob.job import meeting, nodes
@@ -66,9 +67,7 @@ def test_the_roles_of_tf_config_decide_which_process_trains() -> None:
 
 @pytest.fixture
 def three() -> Cluster:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return Cluster(0, (f"127.0.0.1:{free.getsockname()[1]}", "127.0.0.1:1", "127.0.0.1:2"))
+    return Cluster(0, (*free_addresses(1), "127.0.0.1:1", "127.0.0.1:2"))
 
 
 class Joining:

@@ -1,12 +1,12 @@
 """Several devices of one node, or of each of two nodes, share every batch: logical CPU devices stand for GPUs."""
 import json
-import socket
 import subprocess
 import sys
 from typing import Any, Dict, List, Sequence
 
 import pytest
 from asking import PROJECT
+from free_ports import free_addresses
 
 from models import MODELS
 
@@ -97,12 +97,7 @@ def test_several_devices_have_the_losses_of_one(
 
 
 def test_two_nodes_with_two_devices_each_have_the_losses_of_one_device(made: Dict[str, Dict[str, List[Any]]]) -> None:
-    sockets = [socket.socket() for _ in range(2)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
+    addresses = free_addresses(2)
     nodes = [started(["cnn"], [2], number, addresses) for number in range(2)]
     for of_node in [output_of(node) for node in nodes]:
         assert of_node["losses"]["cnn 2"] == pytest.approx(made["losses"]["cnn 1"], abs=1e-6)
