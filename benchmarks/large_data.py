@@ -5,7 +5,7 @@
     python benchmarks/large_data.py --rows 500000 --memory_mb 2000      # texts are in memory up to this size
     python benchmarks/large_data.py --rows 50000,500000 --ratio 20      # rates of steps, in turns in one process
     python benchmarks/large_data.py --rows 500000 --cold 3              # rates of steps with the ids not in memory
-    python benchmarks/large_data.py --rows 500000 --nodes 2             # time to the first step on two nodes
+    python benchmarks/large_data.py --rows 500000 --nodes 2 --pin       # time to the first step on two nodes
 
 The texts are generated: words are drawn with the frequencies of natural language (Zipf-Mandelbrot, a million words),
 and a fifth of the words of a text from an order of the words that depends on its class. A run is a process of its own.
@@ -20,7 +20,8 @@ With --cold, the rows are read by windows, as those of ids of more than 2 GB. Tu
 system's page cache alternate with turns before which the pages are dropped. The bytes that were read from the disk
 (/proc/self/io) show that they were dropped. The disk of a virtual machine can have a cache of its own.
 
-With --nodes, that many processes divide the work on data in files, each with files of its own.
+With --nodes, that many processes divide the work on data in files, each with files of its own. With --pin, each process
+uses one core of its own, as nodes do not share cores.
 """
 import argparse
 import json
@@ -60,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--ratio", type=int, default=0, metavar="TURNS", help="compare the rates of steps only")
     parser.add_argument("--cold", type=int, default=0, metavar="TURNS", help="compare with ids on the disk only")
     parser.add_argument("--nodes", type=int, default=1, help="processes that divide the work (default: %(default)s)")
+    parser.add_argument("--pin", action="store_true", help="one core per process")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.run:
@@ -318,12 +320,14 @@ def _run(file: Path, options: argparse.Namespace, memory_mb: float) -> List[Dict
     """The figures of each node of one run."""
     addresses = free_addresses(options.nodes) if options.nodes > 1 else []
     processes = []
+    cores = sorted(os.sched_getaffinity(0))
     for number in range(options.nodes):
         folder = Path(options.folder) / f"node{number}" if addresses else Path(options.folder)
         folder.mkdir(exist_ok=True)
         arguments = {"file": str(file), "folder": str(folder), "memory_mb": memory_mb, "seconds": options.seconds,
                      "wide": options.wide, "number": number, "addresses": addresses}
-        processes.append(subprocess.Popen([sys.executable, __file__, "--run", json.dumps(arguments)],
+        pinned = ["taskset", "-c", str(cores[number])] if options.pin else []
+        processes.append(subprocess.Popen([*pinned, sys.executable, __file__, "--run", json.dumps(arguments)],
                                           stdout=subprocess.PIPE))
     outputs = [process.communicate()[0] for process in processes]
     assert all(process.returncode == 0 for process in processes)

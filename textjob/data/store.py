@@ -40,6 +40,12 @@ class Files:
         bounds = [0] + [end - start for end in ends]
         return [content[i:j].decode("utf-8", "surrogatepass") for i, j in zip(bounds, bounds[1:])]
 
+    def texts_of(self, rows: np.ndarray) -> List[str]:
+        """The texts of any rows, each read on its own."""
+        ends, starts = self.ends[rows], np.where(rows, self.ends[rows - 1], 0)
+        return [_read(self._texts.fileno(), start, end - start).decode("utf-8", "surrogatepass")
+                for start, end in zip(starts.tolist(), ends.tolist())]
+
     def __del__(self) -> None:
         self._texts.close()
 
@@ -71,7 +77,7 @@ class _Column(Sequence[str]):
         if len(rows) and int(rows[-1]) - int(rows[0]) < 4 * len(rows) and (np.diff(rows) > 0).all():
             span = self._span(int(rows[0]), int(rows[-1]) + 1)
             return [span[row] for row in (rows - rows[0]).tolist()]
-        return [self._span(row, row + 1)[0] for row in rows.tolist()]
+        return self._each(rows)
 
     def _chosen(self, column: np.ndarray) -> np.ndarray:
         return np.asarray(column if self._rows is None else column[self._rows])
@@ -80,6 +86,9 @@ class _Column(Sequence[str]):
         return rows if self._rows is None else self._rows[rows]
 
     def _span(self, first: int, last: int) -> List[str]:
+        raise NotImplementedError
+
+    def _each(self, rows: np.ndarray) -> List[str]:
         raise NotImplementedError
 
 
@@ -96,6 +105,9 @@ class Texts(_Column):
 
     def _span(self, first: int, last: int) -> List[str]:
         return self._files.texts(first, last)
+
+    def _each(self, rows: np.ndarray) -> List[str]:
+        return self._files.texts_of(rows)
 
 
 class Labels(_Column):
@@ -122,6 +134,9 @@ class Labels(_Column):
 
     def _span(self, first: int, last: int) -> List[str]:
         return [self._names[number] for number in self._numbers[first:last].tolist()]
+
+    def _each(self, rows: np.ndarray) -> List[str]:
+        return [self._names[number] for number in self._numbers[rows].tolist()]
 
 
 class Writer:
