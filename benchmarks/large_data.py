@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if options.nodes > 1:
         print(markdown_table(
-            ["rows", "nodes", "seconds to the first step", "seconds and MB of each phase"],
+            ["rows", "nodes", "seconds to the first step", "each phase"],
             [[f"{rows:,}", f"{options.nodes}", f"{found['first']:.1f}", found["phases"]]
              for rows in map(int, options.rows.split(","))
              for found in _run(generated(Path(options.folder), rows, options.tokens), options, options.memory_mb)]))
@@ -100,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
                           f"{found['rate']:,.0f}", f"{found['first']:,.0f}", found["phases"]])
             print(table[-1], file=sys.stderr, flush=True)
     print(markdown_table(["rows", "tokens per text", "data in", "highest RSS, MB", "beyond TensorFlow and model, MB",
-                          "rows per second", "seconds to the first step", "seconds and MB of each phase"], table))
+                          "rows per second", "seconds to the first step", "each phase"], table))
     return 0
 
 
@@ -159,12 +159,12 @@ def measured(file: str, folder: str, memory_mb: float, seconds: float, wide: str
 
     phases: List[str] = []
     before = resident("VmRSS")
-    last = [time.time()]
+    last = [time.time(), time.process_time()]
 
     def end(phase: str) -> None:
-        now = time.time()
-        phases.append(f"{phase} {now - last[0]:.1f} s {resident('VmHWM'):,.0f} MB")
-        last[0] = now
+        now = [time.time(), time.process_time()]
+        phases.append(f"{phase} {now[0] - last[0]:.1f} s (CPU {now[1] - last[1]:.1f} s) {resident('VmHWM'):,.0f} MB")
+        last[:] = now
 
     job = settings(file, folder, memory_mb, wide)
     data = read_dataset(file, job, lambda line: print(line, file=sys.stderr, flush=True))
