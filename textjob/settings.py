@@ -106,7 +106,8 @@ class Settings(DataSettings):
         least=1, most=100000)
     vocabulary_size: int = _setting(50000, "training", "words in the vocabulary, the most frequent first", least=1)
     min_count: int = _setting(
-        2, "training", "a word that is less frequent in the training part is treated as the unknown word", least=1)
+        0, "training", "a word that is less frequent in the training part is treated as the unknown word; 0 means 2, "
+        "or 1 where texts have less than 8 words on average", least=0)
     vectors: str = _setting(
         "", "training", "file of word vectors to start from, in the text format of word2vec and GloVe")
     wide: bool = _setting(

@@ -43,6 +43,19 @@ def test_words_below_min_count_or_beyond_the_vocabulary_size_are_left_out() -> N
     assert vocabulary.count(texts, 50).most_frequent(1, 3) == [b"a", b"b", b"c"]
 
 
+@pytest.mark.parametrize("text, kept", [
+    ("one two three four five six seven", True),
+    ("one two three four five six seven eight", False),
+    ("\u4eca\u5929 iphone", False),
+    ("\u4eca\u5929 iphone good", True),
+], ids=["7 words", "8 words", "most tokens are characters", "half of the tokens are characters"])
+def test_words_that_occur_once_are_kept_by_default_in_texts_of_less_than_8_words(
+        tmp_path: Path, text: str, kept: bool) -> None:
+    texts = [("a", text)] * 10 + [("b", text + " once")]
+    assert (b"once" in prepare(tmp_path, train=texts).vocabulary) == kept
+    assert b"once" not in prepare(tmp_path, "--min_count", "2", train=texts).vocabulary
+
+
 def test_the_words_of_a_long_part_are_counted_over_all_its_texts() -> None:
     texts = ["early"] * 3 + ["common"] * 3000 + ["late"] * 4
     assert vocabulary.count(texts, 50).most_frequent(3, 10) == [b"common", b"late", b"early"]
@@ -63,7 +76,7 @@ def test_a_training_part_without_a_frequent_word_is_an_error_that_names_min_coun
 
 
 def test_each_part_has_the_ids_and_the_class_numbers_of_its_texts(tmp_path: Path) -> None:
-    found = prepare(tmp_path, train=[("b", "one two"), ("a", "two three one")],
+    found = prepare(tmp_path, "--min_count", "2", train=[("b", "one two"), ("a", "two three one")],
                     dev=[("z", "two"), ("a", "one")], test=[("y", "three four"), ("b", "")])
     assert (found.vocabulary, found.labels, found.names) == ([b"one", b"two"], ["a", "b"], ["a", "b", "y", "z"])
     assert texts_of(found.train) == [[2, 3], [3, 1, 2]] and found.train.labels.tolist() == [1, 0]

@@ -16,6 +16,12 @@ from textjob.text.encoding import CHUNK, in_chunks
 MOST = 2_000_000
 """Different words that are counted at once, which need 300 MB."""
 
+SHORT = 8
+"""Tokens per text on average; in shorter texts, words and n-grams that occur once are kept (docs/accuracy.md)."""
+
+TWICE = 2
+"""How often a word of longer texts has to occur."""
+
 
 class WordCounts:
     """The counts of words in bounded memory.
@@ -44,6 +50,15 @@ class WordCounts:
         words = [word for word, number in self.counts.items() if number >= min_count]
         return sorted(words, key=lambda word: (-self.counts[word], word))[:size]
 
+    def usual_min_count(self, texts: int) -> int:
+        """How often a word has to occur if no setting decides it: once in short texts, otherwise twice.
+
+        It is twice where most tokens are single characters, as in Chinese, because few characters are rare.
+        """
+        tokens = sum(self.counts.values())
+        characters = sum(number for word, number in self.counts.items() if is_character(word))
+        return 1 if tokens < SHORT * texts and characters <= tokens / 2 else TWICE
+
     def _remove_rarest(self) -> None:
         limit = sorted(self.counts.values())[-(self._most // 2)]  # words with this count or less are removed
         self.counts = collections.Counter({word: number for word, number in self.counts.items() if number > limit})
@@ -64,6 +79,11 @@ def count(texts: Sequence[str], max_length: int, most: int = sys.maxsize,
         counted.add(words(chunk).numpy().tolist())
         progress.at(number * nodes * CHUNK, number * nodes * CHUNK)
     return counted
+
+
+def is_character(word: bytes) -> bool:
+    """Whether a token is a single character of a script without blanks between words, or a symbol outside ASCII."""
+    return len(word) > 1 and len(word.decode("utf-8")) == 1
 
 
 def write(words: Sequence[bytes], file: Path) -> None:

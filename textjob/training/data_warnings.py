@@ -6,7 +6,7 @@ import numpy as np
 from textjob.data import count_warnings
 from textjob.data.dataset import Dataset
 from textjob.settings import Settings
-from textjob.text import tokenizer
+from textjob.text import tokenizer, vocabulary
 from textjob.text.encoding import Encoded, in_chunks
 from textjob.training import source_test
 from textjob.training.inputs import Inputs
@@ -40,7 +40,7 @@ def unknown_tokens(inputs: Inputs, settings: Settings) -> List[str]:
     if len(inputs.vocabulary) == settings.vocabulary_size:
         remedies.insert(0, f"raise --vocabulary_size (it is {settings.vocabulary_size:,})")
     elif _unknown_share(inputs.train) > UNKNOWN_SHARE / 2:  # otherwise rare words of train are not the reason
-        remedies.insert(0, f"lower --min_count (it is {settings.min_count})")
+        remedies.insert(0, f"lower --min_count (it is {settings.min_count or vocabulary.TWICE})")
     return [f"{100 * share:.0f} % of the tokens of dev are unknown, because the vocabulary, {len(inputs.vocabulary):,} "
             f"words of train, does not contain them. To know more of them, {', or '.join(remedies)}"]
 

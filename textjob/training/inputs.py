@@ -135,7 +135,7 @@ def _most_are_characters(words: List[bytes], part: Encoded) -> bool:
 
     Then the longest n-gram of many texts has 3 tokens by default, else 2, and words have no character n-grams.
     """
-    single = np.array([False, False] + [len(word) > 1 and len(word.decode("utf-8")) == 1 for word in words])
+    single = np.array([False, False] + [vocabulary.is_character(word) for word in words])
     return bool(single[part.ids].mean() > 0.5)
 
 

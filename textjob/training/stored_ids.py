@@ -46,9 +46,10 @@ def write_vocabulary(data: Dataset, settings: Settings, file: Path, most: int, s
     """
     counted = _of_all(workers, most, vocabulary.count(data.train.texts, settings.tokens_read, most, show,
                                                       workers.number, workers.nodes))
-    words = counted.most_frequent(settings.min_count, settings.vocabulary_size)
+    min_count = settings.min_count or counted.usual_min_count(len(data.train.texts))
+    words = counted.most_frequent(min_count, settings.vocabulary_size)
     if not words:
-        raise DataError(f"no word occurs at least {settings.min_count} times in the training part, so the vocabulary "
+        raise DataError(f"no word occurs at least {min_count} times in the training part, so the vocabulary "
                         "is empty; lower --min_count, or give more data")
     vocabulary.write(words, file)
     return counted.error

@@ -17,14 +17,13 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from textjob import metrics
+from textjob.text import vocabulary
 from textjob.text.encoding import Encoded
 from textjob.training import characters, ngrams, quantisation
 from textjob.training.characters import Characters
 
 MIN_TEXTS = 2
 """An n-gram is kept if it occurs in at least this many texts of the training part; in short or few texts, in one."""
-
-_SHORT = 8         # tokens per text on average, where tokens are words
 
 _KINDS = ((False,), (True,), (False, True))  # plain, with naive Bayes ratios, the mean of both
 _MANY = 30         # classes; above, only the plain kind is fitted (BANKING77: loss 1.28, the others 1.39 and 1.32)
@@ -108,7 +107,7 @@ def fit_exactly(part: Encoded, class_weights: np.ndarray, longest: int, max_byte
     """The weights before quantisation; the arguments are those of :func:`fit`."""
     classes = len(class_weights)
     by_word = (len(words) + 2) * (classes + 1)
-    least = 1 if few or (len(words) and part.lengths.mean() < _SHORT) else MIN_TEXTS
+    least = 1 if few or (len(words) and part.lengths.mean() < vocabulary.SHORT) else MIN_TEXTS
     spelled = characters.count(part, words, least) if len(words) and by_word <= max_bytes // 2 else None
     if spelled is not None and not len(spelled.mark):
         spelled = None
