@@ -88,5 +88,5 @@ def test_ctrl_c_ends_a_job_with_130_at_any_moment(moment: float, data: Path, tmp
 def test_a_vocabulary_without_words_is_refused_with_the_setting_that_decides(
         rows: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text(rows, encoding="utf-8")
-    done = run("train.py", "--data_url", str(tmp_path), "--train_url", str(tmp_path / "out"))
+    done = run("train.py", "--data_url", str(tmp_path), "--train_url", str(tmp_path / "out"), "--min_count", "2")
     assert done.returncode == 3 and reason in error(done)
