@@ -55,6 +55,7 @@ def test_the_remedy_for_unknown_tokens_is_the_setting_that_makes_them_unknown() 
     dev = [[1, 1]]
     assert "raise --vocabulary_size (it is 98), or give more" in unknown(dev, [[1, 1]], "--vocabulary_size", "98")[0]
     assert "lower --min_count (it is 4), or give more" in unknown(dev, [[1, 2, 3]], "--min_count", "4")[0]
+    assert "lower --min_count (it is 2), or give more" in unknown(dev, [[1, 2, 3]])[0]
     (other_language,) = unknown(dev, [[1] + [2] * 9], "--min_count", "4")
     assert "--min_count" not in other_language and "of the language and the topics of dev" in other_language
 
