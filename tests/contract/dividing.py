@@ -27,13 +27,13 @@ class Node(NamedTuple):
     number: int = 0
     addresses: Sequence[str] = ()
     fault: str = ""
-    """At the fifth exchange, the node kills itself (``kill``), or its files cannot become larger (``disk``)."""
+    """At the first exchange of ids, the node kills itself (``kill``), or its files cannot become larger (``disk``)."""
 
 
 def write_data(folder: Path) -> None:
-    """6,300 rows with words of very different frequencies."""
+    """10,800 rows with words of very different frequencies."""
     rng = random.Random(1)
-    for part, rows in (("train", 4500), ("dev", 700), ("test", 1100)):
+    for part, rows in (("train", 9000), ("dev", 700), ("test", 1100)):
         lines = [f"{' '.join(f'w{int(rng.paretovariate(0.5))}' for _ in range(rng.randint(1, 9)))}\t{rng.choice('abc')}"
                  for _ in range(rows)]
         (folder / f"{part}.tsv").write_text("text\tlabel\n" + "\n".join(lines) + "\n", encoding="utf-8")
@@ -91,9 +91,9 @@ def _main(node: Node) -> int:
     class Counting(Connected):
         def gathered(self, arrays: List[Any]) -> List[List[Any]]:
             sent.append([len(array) for array in arrays])
-            if len(sent) == 5 and node.fault == "kill":
+            if len(sent) == 3 and node.fault == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if len(sent) == 5 and node.fault == "disk":
+            if len(sent) == 3 and node.fault == "disk":
                 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
             return super().gathered(arrays)
 

@@ -20,6 +20,7 @@ from textjob.text.vocabulary import WordCounts
 from textjob.training.workers import Workers
 
 _BYTES_PER_ROW = 100  # of ids, in the check of the disk
+_TEXTS = 4 * CHUNK  # per exchange of ids; an exchange takes milliseconds
 
 _Chunk = List[Tuple[np.ndarray, np.ndarray]]
 
@@ -123,12 +124,13 @@ def _chunks(parts: Sequence[Examples], encoder: TextEncoder, show: Callable[[str
 
     def of_part(part: Examples, first: int) -> Iterator[_Chunk]:
         def encoded(number: int) -> List[np.ndarray]:
-            chunk = encoder.chunk(part.texts[number * CHUNK:(number + 1) * CHUNK])
-            return [array for values_and_lengths in chunk for array in values_and_lengths]
+            texts = part.texts[number * _TEXTS:(number + 1) * _TEXTS]
+            chunks = [encoder.chunk(texts[start:start + CHUNK]) for start in range(0, len(texts), CHUNK)]
+            return [np.concatenate(arrays) for kind in zip(*chunks) for arrays in zip(*kind)]
 
-        for number, arrays in enumerate(workers.divided(math.ceil(len(part.texts) / CHUNK), encoded)):
+        for number, arrays in enumerate(workers.divided(math.ceil(len(part.texts) / _TEXTS), encoded)):
             yield list(zip(arrays[::2], arrays[1::2]))
-            progress.at(first + number * CHUNK, first + number * CHUNK)
+            progress.at(first + number * _TEXTS, first + number * _TEXTS)
 
     for part in parts:
         yield of_part(part, before)
