@@ -68,6 +68,9 @@ class DataSettings:
         0.25, "data", "more bad rows stop the job: a share of the rows if below 1, else a number of rows", least=0)
     separator: str = _setting("", "data", "text between two columns, such as ';' or '_!_', where it is not clear")
     encoding: str = _setting("", "data", "encoding of the files (utf-8, gb18030, cp1252, ...), where it is not clear")
+    quotes: str = _setting(
+        "auto", "data", "whether double quotes enclose cells, which may contain the separator and line breaks, or (no) "
+        "belong to the texts", choices=("auto", "yes", "no"))
     header: str = _setting("auto", "data", "whether the first row of a file names its columns",
                            choices=("auto", "yes", "no"))
     nan_is_a_class: bool = _setting(

@@ -141,6 +141,41 @@ def test_a_quoted_text_over_lines_in_a_file_without_quotes_is_no_row(tmp_path):
     assert [row for row in rows_of(inspection) if row not in ROWS] == [("good", '"a quote that ends" here')]
 
 
+@pytest.mark.parametrize("text_first", [True, False])
+@pytest.mark.parametrize("place", [0, 17])
+def test_lines_that_are_rows_with_and_without_quotes_stop_the_job_until_quotes_is_set(tmp_path, text_first, place):
+    def lines(*inserted):
+        rows = SWAPPED if text_first else ROWS
+        return plain([*rows[:place], *inserted, *rows[place:]])
+
+    halves = ([('"the first', "half"), ('and the second"', "good")] if text_first
+              else [("good", '"the first'), ("half", 'and the second"')])
+    with pytest.raises(DataError, match=r"without quotes, has a label that no other row has. Set --quotes no if .*, or "
+                                        r"--quotes yes if"):
+        read(tmp_path, {"train.tsv": lines(*halves)})
+    joined = "the first\thalf\nand the second" if text_first else "the first\nhalf\tand the second"
+    first = read(tmp_path, {}, quotes="yes")
+    assert first.parts["train"].rows == 41 and first.parts["train"].labels == {"good": 21, "bad": 20}
+    assert place or rows_of(first)[0] == ("good", joined)
+    assert read(tmp_path, {}, quotes="no", header="no").parts["train"].rows == 42
+
+
+def test_a_quotation_over_two_rows_is_two_rows_where_both_labels_are_known(tmp_path):
+    for rows in ([("good", '"We came.'), ("bad", 'We left."')], [('"We came.', "good"), ('We left."', "bad")]):
+        others = ROWS if rows[0][0] == "good" else SWAPPED
+        found = read(tmp_path, {"train.tsv": plain([*others[:9], *rows, *others[9:]])})
+        assert found.parts["train"].rows == 42 and found.bad_rows == 0
+
+
+def test_quotes_of_a_csv_file_belong_to_the_texts_if_the_setting_says_so(tmp_path):
+    content = plain(ROWS, ";").replace("fast and", '"fast" and')
+    with pytest.raises(DataError, match="set --quotes no"):
+        read(tmp_path, {"train.csv": content.replace("bad;", 'bad;"', 1)})
+    found = read(tmp_path, {"train.csv": content}, quotes="no")
+    assert found.bad_rows == 0
+    assert any(text.startswith('"fast" and quiet') for _, text in rows_of(found))
+
+
 @pytest.mark.parametrize("rows", [SWAPPED, ROWS], ids=["text first", "label first"])
 def test_a_first_text_over_two_lines_is_read_although_no_other_text_has_quotes(tmp_path, rows):
     first = [cell if cell in ("good", "bad") else "two\nlines" for cell in rows[0]]

@@ -180,7 +180,7 @@ class OneOf(Workers):
 
     def __init__(self, number: int, nodes: int) -> None:
         super().__init__()
-        self._number, self._nodes = number, nodes
+        self.number, self.nodes = number, nodes
 
 
 @pytest.mark.parametrize("model", models.MODELS)

@@ -22,10 +22,14 @@ NO_QUOTES, DOUBLED, BACKSLASH, AFTER_BLANK = "none", "doubled", "backslash", "do
 
 
 class Dialect(NamedTuple):
-    """``separator`` is ``""`` in a file of one column; ``quotes`` is one of the constants above."""
+    """How the lines of a file are divided into cells."""
 
     separator: str
+    """``""`` in a file of one column."""
     quotes: str
+    """One of the constants above."""
+    quotes_set: bool = False
+    """Whether a setting decides the quotes."""
 
 
 class _Fit(NamedTuple):
@@ -35,13 +39,24 @@ class _Fit(NamedTuple):
     first: List[str]
 
 
-def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
+def guess(lines: List[str], name: str, setting: str, labelled: bool, quotes: str = "auto") -> Dialect:
     """The dialect of a file, from its first lines with their line ends.
 
+    Args:
+        setting: the separator of ``--separator``, or ``""``.
+        quotes: ``--quotes``.
+
     Raises:
-        DataError: several separators fit.
+        DataError: several separators fit, or the lines are rows with and without quotes.
     """
     lines = [line for line in lines if line.strip()]
+    dialect = _guess(lines, name, setting, labelled, quotes)
+    if quotes == "auto" and dialect.quotes == NO_QUOTES and dialect.separator:
+        _refuse_two_readings(lines, dialect.separator, name)
+    return dialect._replace(quotes_set=quotes != "auto")
+
+
+def _guess(lines: List[str], name: str, setting: str, labelled: bool, quotes: str) -> Dialect:
     if setting:
         separator = WORDS.get(setting, setting)
         if separator and lines and not any(separator in line for line in lines):
@@ -49,11 +64,12 @@ def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
                 f"{name}: the separator '{setting}' (--separator) does not occur in its first lines, such as "
                 f"{shown([lines[0].strip()])}; every table of the data needs this separator"
             )
-        return _fit(lines, separator).dialect if separator else Dialect("", NO_QUOTES)
+        return _fit(lines, separator, quotes).dialect if separator else Dialect(
+            "", DOUBLED if quotes == "yes" else NO_QUOTES)
     if lines and excel_separator(lines[0]):
-        return _fit(lines[1:], excel_separator(lines[0])).dialect
+        return _fit(lines[1:], excel_separator(lines[0]), quotes).dialect
     usual = "," if name.endswith(".csv") else "\t"
-    fits = [_fit(lines, separator) for separator in SEPARATORS]
+    fits = [_fit(lines, separator, quotes) for separator in SEPARATORS]
     usable = [
         fit for fit in fits
         if fit.share >= CONSISTENT or (
@@ -74,7 +90,28 @@ def guess(lines: List[str], name: str, setting: str, labelled: bool) -> Dialect:
         )
     if good:
         return good[0].dialect
-    return _one_column(lines, usual)
+    return _one_column(lines, usual, quotes)
+
+
+def _refuse_two_readings(lines: List[str], separator: str, name: str) -> None:
+    """Stops where all lines are rows without quotes, and quotes join some of them so that a label disappears.
+
+    The label is the column with the fewest different values, if these are at most half as many as the rows.
+    """
+    if len(separator) > 1 or not any('"' in line for line in lines):
+        return
+    (plain, _), (quoted, errors) = [parse(lines, Dialect(separator, quotes)) for quotes in (NO_QUOTES, DOUBLED)]
+    if errors or not quoted or len(quoted) == len(plain) or len({len(row) for row in plain + quoted}) > 1:
+        return
+    values = [set(column) for column in zip(*quoted)]
+    label = min(range(len(values)), key=lambda column: len(values[column]))
+    rows = [row for row in plain if row[label] not in values[label]]
+    if rows and len(values[label]) <= len(quoted) / 2:
+        raise DataError(
+            f"{name}: the double quotes may belong to the texts or enclose cells over several lines, because the row "
+            f"{shown(rows[0])}, without quotes, has a label that no other row has. Set --quotes no if they belong to "
+            "the texts, or --quotes yes if they enclose cells"
+        )
 
 
 def _is_prose(lines: List[str], separator: str) -> bool:
@@ -85,11 +122,11 @@ def _is_prose(lines: List[str], separator: str) -> bool:
     return text.count(separator + " ") >= CONSISTENT * text.count(separator)
 
 
-def _one_column(lines: List[str], usual: str) -> Dialect:
+def _one_column(lines: List[str], usual: str, quotes: str) -> Dialect:
     """A file of one column: commas belong to the text, a tab makes a bad row."""
-    quoted = usual == "," and any(line.startswith('"') for line in lines)
-    if quoted and _loss(lines, Dialect(usual, DOUBLED)) == 0:
-        return Dialect("", DOUBLED)
+    quoted = quotes == "auto" and usual == "," and any(line.startswith('"') for line in lines)
+    if quotes == "yes" or (quoted and _loss(lines, Dialect(usual, DOUBLED)) == 0):
+        return Dialect("" if usual == "," else usual, DOUBLED)
     return Dialect("" if usual == "," else usual, NO_QUOTES)
 
 
@@ -120,11 +157,11 @@ def split_plain(line: str, separator: str) -> List[str]:
     return text.split(separator) if separator else [text]
 
 
-def _fit(lines: List[str], separator: str) -> _Fit:
+def _fit(lines: List[str], separator: str, quotes: str) -> _Fit:
     """How well a separator fits, with the quotes under which it fits best."""
     if sum(separator in line for line in lines) < 0.3 * len(lines):
-        return _Fit(Dialect(separator, _default_quotes(separator)), 1, 0.0, [])
-    dialect = Dialect(separator, _quotes(lines, separator))
+        return _Fit(Dialect(separator, _default_quotes(separator, quotes)), 1, 0.0, [])
+    dialect = Dialect(separator, _quotes(lines, separator, quotes))
     rows, _ = parse(lines, dialect)
     widths = Counter(map(len, rows))
     width = max(widths, key=lambda w: (w > 1, widths[w])) if widths else 1
@@ -151,15 +188,17 @@ def parse(lines: List[str], dialect: Dialect) -> Tuple[List[List[str]], int]:
                 errors += 1
 
 
-def _default_quotes(separator: str) -> str:
-    return DOUBLED if separator in (",", ";") else NO_QUOTES
-
-
-def _quotes(lines: List[str], separator: str) -> str:
-    """The quotes of a file with this separator: by RFC 4180 with commas and semicolons, else by evidence."""
-    if len(separator) > 1:
+def _default_quotes(separator: str, quotes: str) -> str:
+    if len(separator) > 1 or quotes == "no":
         return NO_QUOTES
-    default = _default_quotes(separator)
+    return DOUBLED if separator in (",", ";") or quotes == "yes" else NO_QUOTES
+
+
+def _quotes(lines: List[str], separator: str, setting: str) -> str:
+    """The quotes of a file with this separator: by the setting or RFC 4180 (commas, semicolons), else by evidence."""
+    default = _default_quotes(separator, setting)
+    if len(separator) > 1 or setting == "no":
+        return default
     quoted = [line for line in lines if '"' in line]
     if not quoted:
         return default

@@ -9,7 +9,7 @@ from textjob.data.names import LABEL_NAMES, TEXT_NAMES, normalised
 from textjob.errors import DataError
 
 SAMPLE = 10000  # rows that decide the columns, so that a file may be larger than memory
-_OVER_LINES = "a quoted text over several lines, in a file that is read without quotes"
+_OVER_LINES = "a quoted text over several lines, in a file that is read without quotes (see --quotes)"
 
 
 class Row(NamedTuple):
@@ -58,7 +58,8 @@ def _column_names(sample: List[Row], columns: Columns) -> List[str]:
 def _records(
     rows: Iterator[Row], reading: Reading, columns: Columns, dialect: Dialect, labelled: bool, header: bool
 ) -> Iterator[Record]:
-    guarded = _guarded(rows, columns.width) if dialect.quotes == NO_QUOTES and columns.width > 1 else rows
+    has_halves = dialect.quotes == NO_QUOTES and not dialect.quotes_set and columns.width > 1
+    guarded = _guarded(rows, columns.width) if has_halves else rows
     labels: Set[str] = set()
     names = frozenset(columns.names) or LABEL_NAMES
     width = columns.width
@@ -97,7 +98,8 @@ def _refuse_swallowed_rows(text: str, labels: Set[str], columns: Columns, dialec
         if len(cells) == columns.width and columns.label is not None and cells[columns.label].strip(' "\r') in labels:
             raise DataError(
                 f"{place}: the quoted text goes over lines that look like rows ({shown(cells)}), because a quote is "
-                "not closed; write a quote inside quotes twice, and put a text that begins with a quote in quotes"
+                "not closed; write a quote inside quotes twice, and put a text that begins with a quote in quotes; or "
+                "set --quotes no, if the quotes belong to the texts"
             )
 
 

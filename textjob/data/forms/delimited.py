@@ -69,7 +69,7 @@ def _quoted_rows(lines: Iterator[Line], dialect: Dialect, file: TextFile) -> Ite
             if source.ended or reader.line_num > before + 1:
                 raise DataError(
                     f"{file.path}: the quoted text that begins in line {start} is not closed properly ({error}); "
-                    "inside quotes a quote is written twice"
+                    "inside quotes a quote is written twice. If the quotes belong to the texts, set --quotes no"
                 ) from error
             yield Row(start, None, f"not RFC 4180: {error}")
             continue
@@ -88,7 +88,7 @@ def read(file: TextFile, request: Request) -> Reading:
     """The records of a file."""
     sample = [line.text for line in islice(file.lines(), LOOKED_AT) if not line.error]
     name = without_compression(file.name.lower())
-    dialect = guess(sample, name, request.settings.separator, request.labelled)
+    dialect = guess(sample, name, request.settings.separator, request.labelled, request.settings.quotes)
     form = NAMES.get(dialect.separator, "delimited")
     reading = read_table(file.name, form, file.encoding, dialect, rows(file, dialect), request)
     if reading.columns is not None and not request.labelled and is_divisible(file):
