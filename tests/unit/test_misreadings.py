@@ -167,6 +167,11 @@ def test_a_quotation_over_two_rows_is_two_rows_where_both_labels_are_known(tmp_p
         assert found.parts["train"].rows == 42 and found.bad_rows == 0
 
 
+def test_cells_in_quotes_need_a_separator_of_one_character(tmp_path):
+    with pytest.raises(DataError, match=r"\(--quotes yes\) need a separator of one character, but it is '_!_'"):
+        read(tmp_path, {"train.txt": plain(ROWS, "_!_")}, quotes="yes", separator="_!_")
+
+
 def test_quotes_of_a_csv_file_belong_to_the_texts_if_the_setting_says_so(tmp_path):
     content = plain(ROWS, ";").replace("fast and", '"fast" and')
     with pytest.raises(DataError, match="set --quotes no"):

@@ -47,10 +47,13 @@ def guess(lines: List[str], name: str, setting: str, labelled: bool, quotes: str
         quotes: ``--quotes``.
 
     Raises:
-        DataError: several separators fit, or the lines are rows with and without quotes.
+        DataError: several separators fit, or the lines are rows with quotes and without them.
     """
     lines = [line for line in lines if line.strip()]
     dialect = _guess(lines, name, setting, labelled, quotes)
+    if quotes == "yes" and dialect.quotes == NO_QUOTES:
+        raise DataError(f"{name}: cells in quotes (--quotes yes) need a separator of one character, but it is "
+                        f"'{dialect.separator}'; leave one of the two settings out")
     if quotes == "auto" and dialect.quotes == NO_QUOTES and dialect.separator:
         _refuse_two_readings(lines, dialect.separator, name)
     return dialect._replace(quotes_set=quotes != "auto")
