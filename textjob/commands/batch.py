@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
         return batch_service.run(args)
     from textjob.commands import batch_files, batch_shards
+    from textjob.data.sources import find_sources
     from textjob.rehearsal import batch, rows
 
     url, node = args.output_url, batch_shards.node_of(args)
@@ -66,12 +67,13 @@ def run(args: argparse.Namespace) -> int:
     with storage.fetched(args.data_url) as data, storage.written(url) as output, \
             storage.written(url + batch.RECORD) as record:
         try:
-            source = rows.read(data, settings)
+            find_sources(data)
         except DataError as error:
             if not batch_files.divides(args.data_url):
                 raise
             raise DataError(f"{error}. For the answers to each file in a file of its own, give --output_url as a "
                             f"folder, which ends in /: {url}/")
+        source = rows.read(data, settings)
         process.limit_threads()
         with packages.rehearsed(args.model) as rehearsal:
             try:

@@ -200,10 +200,8 @@ def _default_quotes(separator: str, quotes: str) -> str:
 def _quotes(lines: List[str], separator: str, setting: str) -> str:
     """The quotes of a file with this separator: by the setting or RFC 4180 (commas, semicolons), else by evidence."""
     default = _default_quotes(separator, setting)
-    if len(separator) > 1 or setting == "no":
-        return default
     quoted = [line for line in lines if '"' in line]
-    if not quoted:
+    if not quoted or len(separator) > 1 or setting == "no":
         return default
     candidates = [DOUBLED]
     if any('\\"' in line for line in quoted):
